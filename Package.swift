@@ -1,0 +1,65 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// A floor of the house: its own sources and a test target that mirrors them.
+func floor(_ name: String, _ dependencies: [Target.Dependency], tests extra: [Target.Dependency] = []) -> [Target] {
+    [
+        .target(name: name, dependencies: dependencies, swiftSettings: settings),
+        .testTarget(
+            name: name + "Tests", dependencies: [.target(name: name)] + dependencies + extra, swiftSettings: settings),
+    ]
+}
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+]
+
+let package = Package(
+    name: "speem-node",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "speem", targets: ["speem"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // Floor 0: C libraries as modules.
+        .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CAvahi", pkgConfig: "avahi-client dbus-1",
+            providers: [.apt(["libavahi-client-dev", "libavahi-common-dev", "libdbus-1-dev"])]),
+        .target(name: "CStaticShims"),
+    ]
+        // Floor 1
+        + floor("SpeemCrypto", ["CSodium", .product(name: "Crypto", package: "swift-crypto")])
+        // Floor 2
+        + floor("SpeemNoise", ["SpeemCrypto"])
+        + floor("SpeemStore", ["SpeemCrypto", "CSQLite"])
+        + floor("SpeemProtocol", [.product(name: "SwiftProtobuf", package: "swift-protobuf")])
+        + floor("SpeemConfig", [])
+        // Floor 6
+        + [
+            .executableTarget(
+                name: "speem",
+                dependencies: [
+                    "SpeemCrypto", "SpeemProtocol", "CSQLite", "CAvahi", "CStaticShims",
+                    .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                    .product(name: "Logging", package: "swift-log"),
+                    .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                ] + nio,
+                swiftSettings: settings)
+        ]
+)

@@ -1,0 +1,9 @@
+#ifndef SPEEM_CSTATICSHIMS_H
+#define SPEEM_CSTATICSHIMS_H
+
+// libdbus-1.a refers to two functions of libsystemd from its server side, which a client never calls.
+// Debian has no static libsystemd, so they are defined here and answer "not started by systemd".
+int sd_listen_fds(int unset_environment);
+int sd_is_socket(int fd, int family, int type, int listening);
+
+#endif
