@@ -1,0 +1,146 @@
+public import SwiftProtobuf
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// A message that can come from a peer: decoding checks its size first, then its form, then every field.
+public protocol WireMessage: SwiftProtobuf.Message {
+    /// What it is called in errors.
+    static var wireName: String { get }
+    /// Bytes of its encoding at the most.
+    static var wireLimit: Int { get }
+    /// Throws when a field has a wrong length, is over a limit, or the kind is unknown.
+    func check() throws(WireError)
+}
+
+extension WireMessage {
+    /// Decodes bytes from a peer.
+    public static func decode(_ bytes: [UInt8]) throws(WireError) -> Self {
+        guard bytes.count <= wireLimit else { throw .tooLarge(message: wireName, limit: wireLimit) }
+        var options = BinaryDecodingOptions()
+        options.discardUnknownFields = true
+        let message: Self
+        do {
+            message = try Self(serializedBytes: bytes, options: options)
+        } catch {
+            throw .malformed(message: wireName)
+        }
+        try message.check()
+        return message
+    }
+
+    /// The encoding.
+    ///
+    /// - Precondition: our own message keeps its own rules.
+    public func encode() -> [UInt8] {
+        do {
+            return try serializedBytes()
+        } catch {
+            // Only proto2's required fields and Any can fail to serialise; this protocol has neither.
+            preconditionFailure("\(Self.wireName) cannot be encoded: \(error)")
+        }
+    }
+}
+
+extension WireFrame: WireMessage {
+    public static var wireName: String { "frame" }
+    public static var wireLimit: Int { Limits.frameBytes }
+
+    public func check() throws(WireError) {
+        try limit(part, Limits.partBytes, "frame.part")
+        switch kind {
+        case .request, .response, .push, .close: break
+        case .unspecified, .UNRECOGNIZED: throw .unknownKind(message: Self.wireName)
+        }
+    }
+}
+
+extension WireClose: WireMessage {
+    public static var wireName: String { "close" }
+    public static var wireLimit: Int { Limits.partBytes }
+
+    public func check() throws(WireError) {
+        try limit(detail, Limits.detailBytes, "close.detail")
+    }
+}
+
+extension WireResponse: WireMessage {
+    public static var wireName: String { "response" }
+    public static var wireLimit: Int { Limits.responseBytes }
+
+    public func check() throws(WireError) {
+        switch kind {
+        case nil: throw .unknownKind(message: Self.wireName)
+        case .refusal(let refusal): try limit(refusal.detail, Limits.detailBytes, "refusal.detail")
+        case .drained(let drained):
+            try limit(drained.envelopes.count, Limits.drainCount, "drained.envelopes")
+            try length(drained.nodeEpoch, 16, "drained.node_epoch")
+            for envelope in drained.envelopes { try envelope.check() }
+        case .rosterAppended(let appended): try length(appended.head, 32, "roster_appended.head")
+        case .prekeyBundle(let bundle):
+            try limit(bundle.signedPrekey, Limits.prekeyBytes, "prekey_bundle.signed_prekey")
+            try limit(bundle.kemPrekey, Limits.prekeyBytes, "prekey_bundle.kem_prekey")
+            try limit(bundle.oneTimePrekey, Limits.prekeyBytes, "prekey_bundle.one_time_prekey")
+        case .claimed(let claimed): try length(claimed.nodeEpoch, 16, "claimed.node_epoch")
+        case .deposited, .acknowledged, .rosterChain, .prekeyUploaded, .inviteRegistered, .redeemed, .nodeState, .pong,
+            .grantRevoked:
+            break
+        }
+    }
+}
+
+extension WirePush: WireMessage {
+    public static var wireName: String { "push" }
+    public static var wireLimit: Int { Limits.responseBytes }
+
+    public func check() throws(WireError) {
+        switch kind {
+        case nil: throw .unknownKind(message: Self.wireName)
+        case .envelope(let envelope): try envelope.check()
+        case .mailWaiting: break
+        }
+    }
+}
+
+extension WireEnvelope {
+    func check() throws(WireError) {
+        try length(envelopeID, 32, "envelope.envelope_id")
+        try limit(header, Limits.headerBytes, "envelope.header")
+        try limit(body, Limits.bodyBytes, "envelope.body")
+    }
+}
+
+extension WireContent: WireMessage {
+    public static var wireName: String { "content" }
+    public static var wireLimit: Int { Limits.bodyBytes }
+
+    public func check() throws(WireError) {
+        switch kind {
+        case nil: throw .unknownKind(message: Self.wireName)
+        case .text(let text): try limit(text.text, Limits.textBytes, "text.text")
+        case .receipt(let receipt):
+            try limit(receipt.messageIds.count, Limits.acknowledgeCount, "receipt.message_ids")
+            for id in receipt.messageIds { try length(id, 32, "receipt.message_ids") }
+        case .contactRequest, .contactAccept: break
+        }
+    }
+}
+
+func length(_ field: Data, _ expected: Int, _ name: String) throws(WireError) {
+    guard field.count == expected else { throw .wrongLength(field: name, expected: expected, actual: field.count) }
+}
+
+func limit(_ field: Data, _ limit: Int, _ name: String) throws(WireError) {
+    guard field.count <= limit else { throw .overLimit(field: name, limit: limit) }
+}
+
+func limit(_ field: String, _ limit: Int, _ name: String) throws(WireError) {
+    guard field.utf8.count <= limit else { throw .overLimit(field: name, limit: limit) }
+}
+
+func limit(_ count: Int, _ limit: Int, _ name: String) throws(WireError) {
+    guard count <= limit else { throw .overLimit(field: name, limit: limit) }
+}
