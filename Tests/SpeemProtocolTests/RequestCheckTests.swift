@@ -1,0 +1,147 @@
+import SpeemProtocol
+import SwiftProtobuf
+import Testing
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+@Suite struct RequestCheckTests {
+    private func refusal(of kind: WireRequest.OneOf_Kind) -> WireError? {
+        let bytes = WireRequest.with { $0.kind = kind }.encode()
+        do {
+            _ = try WireRequest.decode(bytes)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private let key = Data(repeating: 7, count: 32)
+    private let device = Data(repeating: 9, count: 16)
+
+    @Test(arguments: [0, 15, 17])
+    func aMailboxHasSixteenBytes(count: Int) {
+        let deposit = WireDeposit.with {
+            $0.mailbox = Data(repeating: 0, count: count)
+            $0.envelopeID = key
+        }
+        let expected = WireError.wrongLength(field: "deposit.mailbox", expected: 16, actual: count)
+        #expect(refusal(of: .deposit(deposit)) == expected)
+        #expect(
+            refusal(
+                of: .redeem(
+                    .with {
+                        $0.initiatorKey = key; $0.deposit = deposit
+                    })) == expected)
+    }
+
+    @Test(arguments: [0, 31, 33])
+    func keysHaveThirtyTwoBytes(count: Int) {
+        let bad = Data(repeating: 0, count: count)
+        #expect(
+            refusal(
+                of: .claim(
+                    .with {
+                        $0.initiatorKey = bad; $0.device = device
+                    }))
+                == .wrongLength(field: "claim.initiator_key", expected: 32, actual: count))
+        #expect(
+            refusal(of: .grantRevoke(.with { $0.initiatorKey = bad }))
+                == .wrongLength(field: "grant_revoke.initiator_key", expected: 32, actual: count))
+        #expect(
+            refusal(of: .redeem(.with { $0.initiatorKey = bad }))
+                == .wrongLength(field: "redeem.initiator_key", expected: 32, actual: count))
+        #expect(
+            refusal(
+                of: .deposit(
+                    .with {
+                        $0.mailbox = device; $0.envelopeID = bad
+                    }))
+                == .wrongLength(field: "deposit.envelope_id", expected: 32, actual: count))
+        for field in 0..<3 {
+            let invite = WireInviteRegister.with {
+                $0.initiatorKey = field == 0 ? bad : key
+                $0.preSharedKey = field == 1 ? bad : key
+                $0.grantPreSharedKey = field == 2 ? bad : key
+            }
+            #expect(refusal(of: .inviteRegister(invite)) != nil)
+        }
+    }
+
+    @Test func anEnvelopeHasLimits() {
+        let header = WireDeposit.with {
+            $0.mailbox = device
+            $0.envelopeID = key
+            $0.header = Data(repeating: 0, count: Limits.headerBytes + 1)
+        }
+        #expect(
+            refusal(of: .deposit(header)) == .overLimit(field: "deposit.header", limit: Limits.headerBytes))
+        let body = WireDeposit.with {
+            $0.mailbox = device
+            $0.envelopeID = key
+            $0.body = Data(repeating: 0, count: Limits.bodyBytes + 1)
+        }
+        #expect(refusal(of: .deposit(body)) == .overLimit(field: "deposit.body", limit: Limits.bodyBytes))
+        let largest = WireDeposit.with {
+            $0.mailbox = device
+            $0.envelopeID = key
+            $0.header = Data(repeating: 0, count: Limits.headerBytes)
+            $0.body = Data(repeating: 0, count: Limits.bodyBytes)
+        }
+        #expect(refusal(of: .deposit(largest)) == nil)
+    }
+
+    @Test func listsHaveLimits() {
+        let many = WireAcknowledge.with { $0.sequences = Array(0...UInt64(Limits.acknowledgeCount)) }
+        #expect(
+            refusal(of: .acknowledge(many))
+                == .overLimit(field: "acknowledge.sequences", limit: Limits.acknowledgeCount))
+        let upload = WirePrekeyUpload.with {
+            $0.oneTime = Array(repeating: .init(), count: Limits.prekeyPairs + 1)
+        }
+        #expect(
+            refusal(of: .prekeyUpload(upload)) == .overLimit(field: "prekey_upload.one_time", limit: Limits.prekeyPairs)
+        )
+        let long = WirePrekeyUpload.with { $0.signedPrekey = Data(repeating: 0, count: Limits.prekeyBytes + 1) }
+        #expect(
+            refusal(of: .prekeyUpload(long))
+                == .overLimit(field: "prekey_upload.signed_prekey", limit: Limits.prekeyBytes))
+    }
+
+    @Test func aFullUploadFitsARequest() {
+        let upload = WirePrekeyUpload.with {
+            $0.signedPrekey = Data(repeating: 1, count: 110)
+            $0.lastResortKemPrekey = Data(repeating: 1, count: 1270)
+            $0.oneTime = Array(
+                repeating: .with {
+                    $0.oneTimePrekey = Data(repeating: 1, count: 110)
+                    $0.kemPrekey = Data(repeating: 1, count: 1270)
+                }, count: Limits.prekeyPairs)
+        }
+        #expect(refusal(of: .prekeyUpload(upload)) == nil)
+    }
+
+    @Test func responsesAndContentAreCheckedToo() {
+        let drained = WireResponse.with {
+            $0.drained = .with {
+                $0.envelopes = [.with { $0.envelopeID = Data([1]) }]; $0.nodeEpoch = device
+            }
+        }
+        #expect(throws: WireError.wrongLength(field: "envelope.envelope_id", expected: 32, actual: 1)) {
+            try WireResponse.decode(drained.encode())
+        }
+        let text = WireContent.with {
+            $0.text = .with { $0.text = String(repeating: "x", count: Limits.textBytes + 1) }
+        }
+        #expect(throws: WireError.overLimit(field: "text.text", limit: Limits.textBytes)) {
+            try WireContent.decode(text.encode())
+        }
+        let receipt = WireContent.with { $0.receipt = .with { $0.messageIds = [Data([1, 2])] } }
+        #expect(throws: WireError.wrongLength(field: "receipt.message_ids", expected: 32, actual: 2)) {
+            try WireContent.decode(receipt.encode())
+        }
+    }
+}
