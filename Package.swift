@@ -9,9 +9,11 @@ let settings: [SwiftSetting] = [
 ]
 
 /// A floor of the house: its own sources and a test target that mirrors them.
-func floor(_ name: String, _ dependencies: [Target.Dependency], tests extra: [Target.Dependency] = []) -> [Target] {
+func floor(
+    _ name: String, _ dependencies: [Target.Dependency], tests extra: [Target.Dependency] = [], exclude: [String] = []
+) -> [Target] {
     [
-        .target(name: name, dependencies: dependencies, swiftSettings: settings),
+        .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings),
         .testTarget(
             name: name + "Tests", dependencies: [.target(name: name)] + dependencies + extra, swiftSettings: settings),
     ]
@@ -21,6 +23,10 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
 ]
+
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
 let package = Package(
     name: "speem-node",
@@ -48,8 +54,29 @@ let package = Package(
         // Floor 2
         + floor("SpeemNoise", ["SpeemCrypto"])
         + floor("SpeemStore", ["SpeemCrypto", "CSQLite"])
-        + floor("SpeemProtocol", [.product(name: "SwiftProtobuf", package: "swift-protobuf")])
+        + floor("SpeemProtocol", [protobuf], exclude: ["speem.proto"])
         + floor("SpeemConfig", [])
+        + floor("SpeemQR", [])
+        // Floor 3
+        + floor("SpeemMailbox", ["SpeemCrypto", "SpeemStore"])
+        + floor("SpeemIdentity", ["SpeemCrypto"])
+        + floor("SpeemSessions", ["SpeemCrypto", "SpeemIdentity"])
+        // Floor 4
+        + floor("SpeemTransport", ["SpeemCrypto", "SpeemNoise", "SpeemProtocol", protobuf, log] + nio)
+        + floor("SpeemDiscovery", ["CAvahi", "CStaticShims"])
+        // Floor 5
+        + floor(
+            "SpeemNode",
+            [
+                "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemMailbox", "SpeemTransport",
+                "SpeemConfig", protobuf, log, lifecycle,
+            ])
+        + floor(
+            "SpeemDevice",
+            [
+                "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemSessions", "SpeemTransport",
+                "SpeemConfig", protobuf, log, lifecycle,
+            ], tests: ["SpeemNode"])
         // Floor 6
         + [
             .executableTarget(

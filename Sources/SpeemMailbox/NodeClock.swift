@@ -1,0 +1,41 @@
+/// The two clocks of a board without a battery: how long the node has been running, over all its starts, and the wall
+/// clock while it is synchronised.
+public struct NodeClock: Sendable, Equatable {
+    /// Seconds that the node has been running since its store was made. Never goes back.
+    public var running: Int64
+    /// Unix seconds; nil while nothing has set the clock since boot.
+    public var wall: Int64?
+
+    public init(running: Int64, wall: Int64?) {
+        self.running = running
+        self.wall = wall
+    }
+}
+
+/// When something that was made at one moment has reached an age, at a later one.
+public enum Expiry {
+    /// Whether an envelope of `made` may be deleted: only when *both* clocks say that it is `age` seconds old.
+    ///
+    /// A clock that jumps a year forward deletes nothing, nor does a board that ran for a year with a clock in 1970. An
+    /// envelope that came while the wall clock was unknown has no second opinion yet and stays (``Mailboxes`` gives it
+    /// the time of the first synchronisation).
+    public static func bothSay(made: NodeClock, now: NodeClock, age: Int64) -> Bool {
+        guard let madeWall = made.wall, let nowWall = now.wall else { return false }
+        return elapsed(from: made.running, to: now.running) >= age && elapsed(from: madeWall, to: nowWall) >= age
+    }
+
+    /// Whether an invite is dead: as soon as *either* clock says so. A lifetime counts time running; `deadline` is Unix
+    /// seconds.
+    public static func eitherSays(madeRunning: Int64, lifetime: Int64, deadline: Int64, now: NodeClock) -> Bool {
+        if elapsed(from: madeRunning, to: now.running) >= lifetime { return true }
+        if let wall = now.wall { return wall >= deadline }
+        return false
+    }
+
+    /// Seconds from `start` to `end`; 0 when the clock went back, and never an overflow.
+    static func elapsed(from start: Int64, to end: Int64) -> Int64 {
+        guard end > start else { return 0 }
+        let (difference, overflow) = end.subtractingReportingOverflow(start)
+        return overflow ? .max : difference
+    }
+}

@@ -1,0 +1,162 @@
+public import SpeemCrypto
+
+/// An encrypted SQLite database that one process owns (design, section 6).
+///
+/// All work runs on one thread of the store's own. Writes that wait there are collected into one transaction with one
+/// sync to disk, and each is answered after it: many callers at once cost hardly more than one.
+public final class Store: Sendable {
+    /// Where the store is and how it is opened.
+    public struct Options: Sendable {
+        /// The folder of the store's files.
+        public var folder: String
+        /// The key file; in another place than `folder` it protects against a thief of the disk.
+        public var keyPath: String
+        public var migrations: [Migration]
+        /// Whether a first start may make key and store.
+        public var mayCreate: Bool
+        public var fileSystem: any FileSystem
+        public var random: any RandomSource
+
+        public init(
+            folder: String, keyPath: String, migrations: [Migration], mayCreate: Bool,
+            fileSystem: any FileSystem = PosixFileSystem(), random: any RandomSource = SystemRandomSource()
+        ) {
+            self.folder = folder
+            self.keyPath = keyPath
+            self.migrations = migrations
+            self.mayCreate = mayCreate
+            self.fileSystem = fileSystem
+            self.random = random
+        }
+    }
+
+    /// What happened on opening, for the log.
+    public struct OpenReport: Sendable, Equatable {
+        /// The store was made just now.
+        public var isNew = false
+        /// Names of the migrations that were applied.
+        public var migrations: [String] = []
+        /// Frames of a last transaction that a power cut had torn: it was never acknowledged, and was dropped.
+        public var droppedFrames: UInt64 = 0
+    }
+
+    /// Jobs that may wait: beyond it callers are told to come back.
+    static let queueLimit = 8192
+    /// Writes in one transaction: a bound on its memory, far above what waits on a small board.
+    static let batchLimit = 1024
+
+    public let report: OpenReport
+    private let worker: WorkerThread<StoreJob>
+
+    /// Opens the store, or makes it.
+    ///
+    /// - Throws: ``StoreError``.
+    public static func open(_ options: Options) async throws -> Store {
+        let worker = WorkerThread<StoreJob>(limit: queueLimit)
+        let report = try await withCheckedThrowingContinuation {
+            (continuation: CheckedContinuation<OpenReport, any Error>) in
+            worker.start(
+                batch: batchLimit,
+                setUp: {
+                    do {
+                        let engine = try StoreEngine(options)
+                        continuation.resume(returning: engine.report)
+                        return StoreState.open(engine)
+                    } catch {
+                        worker.close()
+                        continuation.resume(throwing: error)
+                        return StoreState.failed
+                    }
+                }, work: { state, jobs in state.run(jobs) }, tearDown: { $0.close() })
+        }
+        return Store(report: report, worker: worker)
+    }
+
+    private init(report: OpenReport, worker: WorkerThread<StoreJob>) {
+        self.report = report
+        self.worker = worker
+    }
+
+    deinit { worker.close() }
+
+    /// Runs `body` in a transaction and returns after it is on disk. When `body` throws, nothing of it is kept.
+    ///
+    /// - Throws: what `body` throws, or ``StoreError``; ``StoreError/diskFull(path:)`` and ``StoreError/busy`` pass.
+    public func write<T: Sendable>(_ body: @escaping @Sendable (Connection) throws -> T) async throws -> T {
+        try await submit(.write, body)
+    }
+
+    /// Runs `body` over what is committed.
+    public func read<T: Sendable>(_ body: @escaping @Sendable (Connection) throws -> T) async throws -> T {
+        try await submit(.read, body)
+    }
+
+    /// Reads and checks every page and every row; throws ``StoreError/damaged(file:place:)`` for the first that is not
+    /// what was written.
+    public func verify() async throws {
+        try await submit(.read) { connection in
+            try connection.forEach("PRAGMA integrity_check(1)") { row throws(StoreError) in
+                let answer = try row.text(0)
+                guard answer == "ok" else { throw .damaged(file: "store.db", place: answer) }
+                return .next
+            }
+        }
+    }
+
+    /// Writes out what waits, and closes the files.
+    public func close() async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            do throws(WorkerThread<StoreJob>.Refusal) {
+                try worker.submit(StoreJob(kind: .close, run: { _ in nil }, finish: { _ in continuation.resume() }))
+            } catch {
+                continuation.resume()
+            }
+            worker.close()
+        }
+    }
+
+    private func submit<T: Sendable>(
+        _ kind: StoreJob.Kind, _ body: @escaping @Sendable (Connection) throws -> T
+    ) async throws -> T {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<T, any Error>) in
+            let result = ResultBox<T>()
+            let job = StoreJob(
+                kind: kind,
+                run: { connection in
+                    do {
+                        result.value = .success(try body(connection))
+                        return nil
+                    } catch {
+                        result.value = .failure(error)
+                        return error
+                    }
+                },
+                finish: { failure in
+                    if let failure { return continuation.resume(throwing: failure) }
+                    continuation.resume(with: result.value ?? .failure(StoreError.closed))
+                })
+            do throws(WorkerThread<StoreJob>.Refusal) {
+                try worker.submit(job)
+            } catch {
+                switch error {
+                case .full: continuation.resume(throwing: StoreError.busy)
+                case .closed: continuation.resume(throwing: StoreError.closed)
+                }
+            }
+        }
+    }
+}
+
+extension Connection {
+    /// Counts the write transactions of the store; the current one is not yet in it. Never goes back, unless the whole
+    /// disk does.
+    public func commitNumber() throws(StoreError) -> Int64 {
+        try first("SELECT commits FROM store") { row throws(StoreError) in try row.integer(0) } ?? 0
+    }
+}
+
+/// A result on its way from the store's thread to the caller.
+private final class ResultBox<T: Sendable>: @unchecked Sendable {
+    // Sendable is sound: only the store's thread touches it, in `run` and then in `finish`.
+    var value: Result<T, any Error>?
+}

@@ -1,0 +1,82 @@
+public import SpeemCrypto
+
+/// The key of a store, in a file of its own.
+///
+/// One line of text: "speem-store-key-1", the 32 bytes in hexadecimal, and the first 4 bytes of their BLAKE2b, so that
+/// a mistyped copy is told from a wrong key. With the file beside the store it protects nothing from a thief of both.
+public struct StoreKey: Sendable {
+    /// 32 bytes.
+    public let secret: SecretBytes
+    /// Where it came from.
+    public let path: String
+
+    /// Length of the key, in bytes.
+    public static let length = 32
+    private static let magic = "speem-store-key-1"
+    private static let fileLimit = 256
+
+    public init(secret: SecretBytes, path: String) {
+        precondition(secret.count == Self.length, "a store key has 32 bytes")
+        self.secret = secret
+        self.path = path
+    }
+
+    /// Reads the key file.
+    ///
+    /// - Returns: nil when there is none.
+    /// - Throws: ``StoreError/keyFile(path:reason:)`` when others may read it, it is not a key file, or was mistyped.
+    public static func load(
+        _ path: String, fileSystem: some FileSystem = PosixFileSystem()
+    ) throws(StoreError) -> StoreKey? {
+        guard var bytes = try onDisk({ () throws(FileError) in try fileSystem.readSmall(path, limit: fileLimit) })
+        else { return nil }
+        defer { Wipe.zero(&bytes) }
+        let (mode, isOwn) = try onDisk { () throws(FileError) in try fileSystem.permissions(path) }
+        if mode & 0o077 != 0 {
+            throw .keyFile(
+                path: path, reason: "others may read it (mode 0\(String(mode, radix: 8))): run chmod 600 \(path)")
+        }
+        guard isOwn else { throw .keyFile(path: path, reason: "it belongs to another user") }
+        guard let secret = parse(bytes) else {
+            throw .keyFile(path: path, reason: "it is not a speem key file, or was altered")
+        }
+        return StoreKey(secret: secret, path: path)
+    }
+
+    /// Makes a key and its file, with mode 0600.
+    public static func create(
+        _ path: String, random: some RandomSource, fileSystem: some FileSystem = PosixFileSystem()
+    ) throws(StoreError) -> StoreKey {
+        let secret = random.secret(length)
+        var text = Array("\(magic) \(secret.withUnsafeBytes { Hex.encode($0) }) \(checksum(secret))\n".utf8)
+        defer { Wipe.zero(&text) }
+        try onDisk { () throws(FileError) in
+            try fileSystem.makeFolder(folder(of: path))
+            try fileSystem.writeSmall(path, text, folder: folder(of: path))
+        }
+        return StoreKey(secret: secret, path: path)
+    }
+
+    private static func parse(_ bytes: [UInt8]) -> SecretBytes? {
+        var line = bytes[...]
+        if line.last == UInt8(ascii: "\n") { line.removeLast() }
+        let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+        guard words.count == 3, words[0].elementsEqual(magic.utf8),
+            var key = Hex.decode(String(decoding: words[1], as: UTF8.self)), key.count == length
+        else { return nil }
+        defer { Wipe.zero(&key) }
+        let secret = SecretBytes(key)
+        guard words[2].elementsEqual(checksum(secret).utf8) else { return nil }
+        return secret
+    }
+
+    private static func checksum(_ secret: SecretBytes) -> String {
+        let label = BLAKE2b.hash(DomainSeparator("store key checksum").bytes, key: secret, length: 16)
+        return Hex.encode(label[..<4])
+    }
+
+    static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}

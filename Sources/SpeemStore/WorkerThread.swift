@@ -1,0 +1,111 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// A thread of its own for blocking calls, fed through a bounded queue, that takes all that is waiting at once.
+final class WorkerThread<Job: Sendable>: @unchecked Sendable {
+    // Sendable is sound: every stored property below is only touched while `mutex` is held.
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private let condition: UnsafeMutablePointer<pthread_cond_t>
+    private var waiting: [Job] = []
+    private var isClosed = false
+    private let limit: Int
+
+    /// - Parameter limit: jobs that may wait.
+    init(limit: Int) {
+        self.limit = limit
+        mutex = .allocate(capacity: 1)
+        condition = .allocate(capacity: 1)
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(condition, nil)
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        condition.deallocate()
+        mutex.deallocate()
+    }
+
+    enum Refusal: Error { case full, closed }
+
+    /// Queues a job.
+    func submit(_ job: Job) throws(Refusal) {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        guard !isClosed else { throw .closed }
+        guard waiting.count < limit else { throw .full }
+        waiting.append(job)
+        if waiting.count == 1 { pthread_cond_signal(condition) }
+    }
+
+    /// Takes no further jobs; those that wait are still done.
+    func close() {
+        pthread_mutex_lock(mutex)
+        isClosed = true
+        pthread_cond_signal(condition)
+        pthread_mutex_unlock(mutex)
+    }
+
+    /// The jobs that wait, at most `count`, sleeping until there is one; nil when the queue is closed and empty.
+    private func take(_ count: Int) -> [Job]? {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while waiting.isEmpty {
+            if isClosed { return nil }
+            pthread_cond_wait(condition, mutex)
+        }
+        guard waiting.count > count else {
+            defer { waiting = [] }
+            return waiting
+        }
+        defer { waiting.removeFirst(count) }
+        return Array(waiting[..<count])
+    }
+
+    /// Starts the thread. It calls `setUp`, then `work` with every batch, and `tearDown` at the end.
+    func start<State>(
+        batch: Int, setUp: @escaping @Sendable () -> State, work: @escaping @Sendable (State, [Job]) -> Void,
+        tearDown: @escaping @Sendable (State) -> Void
+    ) {
+        let body = ThreadBody {
+            let state = setUp()
+            while let jobs = self.take(batch) { work(state, jobs) }
+            tearDown(state)
+        }
+        #if canImport(Darwin)
+            var thread: pthread_t?
+        #else
+            var thread = pthread_t()
+        #endif
+        let status = pthread_create(&thread, nil, { runThread($0) }, Unmanaged.passRetained(body).toOpaque())
+        precondition(status == 0, "the system refused a thread")
+        #if canImport(Darwin)
+            if let thread { pthread_detach(thread) }
+        #else
+            pthread_detach(thread)
+        #endif
+    }
+}
+
+private final class ThreadBody {
+    let run: () -> Void
+
+    init(_ run: @escaping () -> Void) { self.run = run }
+}
+
+#if canImport(Darwin)
+    private func runThread(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
+        Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
+        return nil
+    }
+#else
+    private func runThread(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+        if let argument { Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run() }
+        return nil
+    }
+#endif
