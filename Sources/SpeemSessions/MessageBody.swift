@@ -1,0 +1,55 @@
+public import SpeemCrypto
+
+/// The name of a message, the same for all its recipients: BLAKE2b-256 over a label, the body's key and its ciphertext.
+public struct MessageID: Sendable, Hashable {
+    /// In bytes.
+    public static let length = 32
+    public let bytes: [UInt8]
+
+    /// - Throws: ``SessionError/malformed(_:)`` for another length.
+    public init(_ bytes: [UInt8]) throws(SessionError) {
+        guard bytes.count == Self.length else { throw .malformed("a message id") }
+        self.bytes = bytes
+    }
+
+    /// XChaCha20-Poly1305 does not commit to its key: one ciphertext can be made to open under two keys to two bodies.
+    /// The id binds key and ciphertext, and is compared everywhere.
+    init(key: SecretBytes, ciphertext: [UInt8]) {
+        bytes = BLAKE2b.hash(domain: DomainSeparator("message id"), key.exposedCopy(), ciphertext)
+    }
+}
+
+/// A body, encrypted once for all recipients: padded with Padmé, then XChaCha20-Poly1305 under a fresh key.
+public struct MessageBody: Sendable, Equatable {
+    private static let label = DomainSeparator("message body").bytes
+
+    public let id: MessageID
+    /// nonce 24 | ciphertext | tag 16
+    public let ciphertext: [UInt8]
+    /// 32 bytes; travels inside the sealed header.
+    let key: SecretBytes
+
+    /// Encrypts `content`.
+    ///
+    /// - Throws: ``SessionError/malformed(_:)`` for content over ``SessionLimits/contentLength``.
+    public init(sealing content: [UInt8], random: some RandomSource) throws(SessionError) {
+        guard content.count <= SessionLimits.contentLength else { throw .malformed("a message that is too long") }
+        key = random.secret(XChaCha20Poly1305.keyLength)
+        ciphertext = XChaCha20Poly1305.seal(
+            Padme.pad(content, minimum: SessionLimits.minimumBody), key: key, associatedData: Self.label,
+            random: random)
+        id = MessageID(key: key, ciphertext: ciphertext)
+    }
+
+    /// Opens a body under the key and id of its header.
+    static func open(_ ciphertext: [UInt8], key: SecretBytes, id: MessageID) throws(SessionError) -> [UInt8] {
+        guard ConstantTime.equal(MessageID(key: key, ciphertext: ciphertext).bytes, id.bytes) else {
+            throw .notAuthentic("the body of a message")
+        }
+        do {
+            return try Padme.unpad(try XChaCha20Poly1305.open(ciphertext, key: key, associatedData: label))
+        } catch {
+            throw .notAuthentic("the body of a message")
+        }
+    }
+}

@@ -1,0 +1,158 @@
+public import SpeemCrypto
+public import SpeemIdentity
+
+/// What the ratchet carries for every message: the body's key and who means whom.
+///
+///     version 1 | body key 32 | message id 32 | sender's account 32 | recipient's account 32
+///     | sender's head 32 | recipient's head 32
+struct MessageKeys: Sendable, Equatable {
+    private static let version: UInt8 = 1
+    let key: SecretBytes
+    let id: MessageID
+    let sender: AccountPublicKey
+    let recipient: AccountPublicKey
+    let heads: MessageHeads
+
+    var encoded: [UInt8] {
+        [Self.version] + key.exposedCopy() + id.bytes + sender.bytes + recipient.bytes + heads.sender.bytes
+            + heads.recipient.bytes
+    }
+
+    init(body: MessageBody, sender: AccountPublicKey, recipient: AccountPublicKey, heads: MessageHeads) {
+        key = body.key
+        id = body.id
+        self.sender = sender
+        self.recipient = recipient
+        self.heads = heads
+    }
+
+    init(_ bytes: [UInt8]) throws(SessionError) {
+        var reader = ByteReader(bytes)
+        do {
+            let version = try reader.readByte()
+            guard version == Self.version else { throw SessionError.unknownVersion("a message", version) }
+            key = SecretBytes(try reader.read(32))
+            id = try MessageID(try reader.read(MessageID.length))
+            sender = try AccountPublicKey(try reader.read(32))
+            recipient = try AccountPublicKey(try reader.read(32))
+            heads = MessageHeads(
+                sender: try RosterHead(try reader.read(32)), recipient: try RosterHead(try reader.read(32)))
+            guard reader.remaining == 0 else { throw ByteReader.Truncated() }
+        } catch let error as SessionError {
+            throw error
+        } catch {
+            throw .malformed("a message")
+        }
+    }
+}
+
+/// The roster heads that a message was sent under.
+public struct MessageHeads: Sendable, Hashable {
+    /// The sender's newest.
+    public let sender: RosterHead
+    /// The recipient's newest that the sender knows.
+    public let recipient: RosterHead
+
+    public init(sender: RosterHead, recipient: RosterHead) {
+        self.sender = sender
+        self.recipient = recipient
+    }
+}
+
+/// A header that was unsealed; its ratchet message is not decrypted yet.
+///
+///     version 1 | kind 1 | session id 16
+///     | kind 1 (initial): sender's account 32, sender's device entry 132, InitialPart
+///     | ratchet message
+public struct IncomingHeader: Sendable, Equatable {
+    static let version: UInt8 = 1
+
+    public enum Kind: Sendable, Equatable {
+        /// A message in a session that both have.
+        case ongoing
+        /// A message that also begins a session, from whom it says it is from.
+        case initial(InitialPart, from: SessionParty)
+    }
+
+    /// 16 bytes.
+    public let sessionID: [UInt8]
+    public let kind: Kind
+    let message: RatchetMessage
+
+    /// Unseals a header that was sealed to this device.
+    ///
+    /// - Throws: ``SessionError``.
+    public init(unsealing sealed: [UInt8], with key: X25519.PrivateKey) throws(SessionError) {
+        guard sealed.count <= SessionLimits.sealedHeaderLength else { throw .malformed("a sealed header") }
+        let bytes: [UInt8]
+        do { bytes = try SealedBox.open(sealed, with: key) } catch { throw .notAuthentic("the outer seal") }
+        var reader = ByteReader(bytes)
+        do {
+            let version = try reader.readByte()
+            guard version == Self.version else { throw SessionError.unknownVersion("a sealed header", version) }
+            let kind = try reader.readByte()
+            sessionID = try reader.read(16)
+            switch kind {
+            case 0: self.kind = .ongoing
+            case 1:
+                let account = try AccountPublicKey(try reader.read(32))
+                let device = try DeviceEntry(&reader)
+                self.kind = .initial(
+                    try InitialPart(&reader), from: SessionParty(account: account, device: device))
+            default: throw SessionError.malformed("a sealed header")
+            }
+            message = try RatchetMessage(&reader)
+        } catch let error as SessionError {
+            throw error
+        } catch {
+            throw .malformed("a sealed header")
+        }
+    }
+}
+
+/// A message that was opened.
+public struct OpenedMessage: Sendable, Equatable {
+    public let id: MessageID
+    public let sender: AccountPublicKey
+    public let heads: MessageHeads
+    public let content: [UInt8]
+}
+
+extension Session {
+    /// The header of `body` for this session's device, sealed to it.
+    public mutating func seal(
+        _ body: MessageBody, from local: LocalParty, heads: MessageHeads, random: some RandomSource
+    ) throws(SessionError) -> [UInt8] {
+        let keys = MessageKeys(body: body, sender: local.account, recipient: peer.account, heads: heads)
+        var writer = ByteWriter()
+        writer.write(IncomingHeader.version)
+        writer.write(initial == nil ? 0 : 1)
+        writer.write(id)
+        if let initial {
+            writer.write(local.account.bytes)
+            writer.write(local.keys.entry.encoded)
+            writer.write(initial.encoded)
+        }
+        writer.write(try encrypt(keys.encoded, random: random).encoded)
+        do {
+            return try SealedBox.seal(writer.bytes, to: peer.device.seal)
+        } catch {
+            throw .malformed("the peer's seal key")
+        }
+    }
+
+    /// Opens a message of this session. On failure the session is as before.
+    ///
+    /// - Throws: ``SessionError``; ``SessionError/wrongRecipient`` for a message that names other accounts than the
+    ///   session's.
+    public mutating func open(
+        _ header: IncomingHeader, body: [UInt8], local: LocalParty, random: some RandomSource
+    ) throws(SessionError) -> OpenedMessage {
+        var copy = self
+        let keys = try MessageKeys(try copy.decrypt(header.message, random: random))
+        guard keys.recipient == local.account, keys.sender == peer.account else { throw .wrongRecipient }
+        let content = try MessageBody.open(body, key: keys.key, id: keys.id)
+        self = copy
+        return OpenedMessage(id: keys.id, sender: keys.sender, heads: keys.heads, content: content)
+    }
+}
