@@ -8,6 +8,9 @@ public enum BLAKE2b {
     public static let shortLength = 32
 
     /// Hashes `parts` one after another to `length` bytes (16 to 64), under `key` (0 to 64 bytes) if there is one.
+    ///
+    /// Only their concatenation counts: two ways to cut the same bytes give the same digest. Where a part has not a fixed
+    /// length, use ``hash(domain:_:length:)``.
     public static func hash(_ parts: [UInt8]..., key: SecretBytes? = nil, length: Int = shortLength) -> [UInt8] {
         hash(parts, key: key, length: length)
     }
@@ -47,31 +50,5 @@ public enum BLAKE2b {
             _ = crypto_generichash_final(state, buffer.octets, length)
             initialized = length
         }
-    }
-}
-
-/// Integers as bytes, least significant first.
-public enum LittleEndian {
-    /// The 8 bytes of `value`.
-    public static func bytes(_ value: UInt64) -> [UInt8] {
-        withUnsafeBytes(of: value.littleEndian) { [UInt8]($0) }
-    }
-}
-
-/// Integers as bytes, most significant first.
-public enum BigEndian {
-    /// The 8 bytes of `value`.
-    public static func bytes(_ value: UInt64) -> [UInt8] {
-        withUnsafeBytes(of: value.bigEndian) { [UInt8]($0) }
-    }
-
-    /// The 4 bytes of `value`.
-    public static func bytes(_ value: UInt32) -> [UInt8] {
-        withUnsafeBytes(of: value.bigEndian) { [UInt8]($0) }
-    }
-
-    /// The 2 bytes of `value`.
-    public static func bytes(_ value: UInt16) -> [UInt8] {
-        withUnsafeBytes(of: value.bigEndian) { [UInt8]($0) }
     }
 }

@@ -1,7 +1,11 @@
 /// A cursor over bytes that came from outside: every read is checked, none can trap.
 public struct ByteReader: Sendable {
     /// The input ended before what was to be read.
-    public struct Truncated: Error, Equatable, Sendable {}
+    public struct Truncated: Error, Equatable, Sendable, CustomStringConvertible {
+        public init() {}
+
+        public var description: String { "the input ends too early" }
+    }
 
     private let bytes: [UInt8]
     /// How many bytes were read.

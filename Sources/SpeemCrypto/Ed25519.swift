@@ -27,11 +27,15 @@ public enum Ed25519 {
         public func verify(
             _ signature: [UInt8], of message: [UInt8], domain: DomainSeparator
         ) throws(CryptoError) {
+            guard isValid(signature, of: domain.bytes + message) else { throw .authenticationFailed }
+        }
+
+        /// Plain Ed25519 (RFC 8032, section 5.1.7), strict: libsodium refuses public keys and R of small order, public keys
+        /// that are not canonical, and S that is not below the group's order.
+        func isValid(_ signature: [UInt8], of signed: [UInt8]) -> Bool {
             _ = Sodium.ready
-            let signed = domain.bytes + message
-            guard signature.count == Ed25519.signatureLength,
-                crypto_sign_ed25519_verify_detached(signature, signed, UInt64(signed.count), bytes) == 0
-            else { throw .authenticationFailed }
+            return signature.count == Ed25519.signatureLength
+                && crypto_sign_ed25519_verify_detached(signature, signed, UInt64(signed.count), bytes) == 0
         }
     }
 
@@ -71,8 +75,12 @@ public enum Ed25519 {
 
         /// Signs `domain` and `message`; 64 bytes.
         public func sign(_ message: [UInt8], domain: DomainSeparator) -> [UInt8] {
-            let signed = domain.bytes + message
-            return [UInt8](unsafeUninitializedCapacity: Ed25519.signatureLength) { buffer, initialized in
+            signature(of: domain.bytes + message)
+        }
+
+        /// Plain Ed25519 (RFC 8032, section 5.1.6).
+        func signature(of signed: [UInt8]) -> [UInt8] {
+            [UInt8](unsafeUninitializedCapacity: Ed25519.signatureLength) { buffer, initialized in
                 expanded.withUnsafeBytes {
                     _ = crypto_sign_ed25519_detached(
                         buffer.octets, nil, signed, UInt64(signed.count),

@@ -81,9 +81,11 @@ public enum MLKEM {
         }
 
         private static func expand(_ seed: SecretBytes) throws -> MLKEM768.PrivateKey {
-            var copy = Data(seed.exposedCopy())
-            defer { copy.resetBytes(in: copy.startIndex..<copy.endIndex) }
-            return try MLKEM768.PrivateKey(seedRepresentation: copy, publicKey: nil)
+            try seed.withUnsafeBytes { seed throws in
+                try seed.withMemoryRebound(to: UInt8.self) { seed throws in
+                    try MLKEM768.PrivateKey(seedRepresentation: seed, publicKey: nil)
+                }
+            }
         }
     }
 }

@@ -35,8 +35,12 @@ public struct DomainSeparator: Sendable, Hashable {
     /// "speem/1 " and the label, in ASCII, and a zero byte that ends it.
     public let bytes: [UInt8]
 
-    /// - Parameter label: lower-case words; a constant of this program, never input.
+    /// - Parameter label: printable ASCII, not empty; a constant of this program, never input.
     public init(_ label: StaticString) {
+        // Without a zero byte inside, no separator is the beginning of another.
+        precondition(
+            label.utf8CodeUnitCount > 0 && label.withUTF8Buffer { $0.allSatisfy { (0x20...0x7e).contains($0) } },
+            "a domain separator's label is printable ASCII")
         bytes = Array("speem/1 ".utf8) + label.withUTF8Buffer { Array($0) } + [0]
     }
 }

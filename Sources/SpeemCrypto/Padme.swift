@@ -15,9 +15,9 @@ public enum Padme {
         return overflow ? length : sum & ~mask
     }
 
-    /// `bytes`, 0x80 and zeros up to a Padmé length of at least `minimum` bytes.
+    /// `bytes`, 0x80 and zeros up to the first Padmé length that has room for them and for `minimum` bytes.
     public static func pad(_ bytes: [UInt8], minimum: Int = 0) -> [UInt8] {
-        let target = max(paddedLength(bytes.count + 1), minimum)
+        let target = paddedLength(max(bytes.count + 1, minimum))
         return bytes + [0x80] + [UInt8](repeating: 0, count: target - bytes.count - 1)
     }
 

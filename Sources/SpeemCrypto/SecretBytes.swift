@@ -21,10 +21,8 @@ public final class SecretBytes: Equatable, CustomStringConvertible, @unchecked S
     }
 
     /// Copies `bytes`; wiping the original is the caller's duty.
-    public convenience init(_ bytes: some Sequence<UInt8>) {
-        var copy = [UInt8](bytes)
-        self.init(count: copy.count) { $0.copyBytes(from: copy) }
-        copy.withUnsafeMutableBytes { Wipe.zero($0) }
+    public convenience init(_ bytes: some Collection<UInt8>) {
+        self.init(count: bytes.count) { $0.copyBytes(from: bytes) }
     }
 
     deinit {

@@ -1,0 +1,31 @@
+import CSodium
+
+/// SHA-256 (FIPS 180-4) from libsodium's `crypto_hash_sha256`.
+public enum SHA256 {
+    /// Length of a digest, in bytes.
+    public static let length = 32
+
+    /// The digest of `bytes`, 32 bytes.
+    public static func hash(_ bytes: [UInt8]) -> [UInt8] {
+        _ = Sodium.ready
+        return [UInt8](unsafeUninitializedCapacity: length) { buffer, initialized in
+            _ = crypto_hash_sha256(buffer.octets, bytes, UInt64(bytes.count))
+            initialized = length
+        }
+    }
+}
+
+/// SHA-512 (FIPS 180-4) from libsodium's `crypto_hash_sha512`.
+public enum SHA512 {
+    /// Length of a digest, in bytes.
+    public static let length = 64
+
+    /// The digest of `bytes`, 64 bytes.
+    public static func hash(_ bytes: [UInt8]) -> [UInt8] {
+        _ = Sodium.ready
+        return [UInt8](unsafeUninitializedCapacity: length) { buffer, initialized in
+            _ = crypto_hash_sha512(buffer.octets, bytes, UInt64(bytes.count))
+            initialized = length
+        }
+    }
+}
