@@ -1,0 +1,37 @@
+import NIOCore
+public import SpeemProtocol
+
+/// An open connection to a node.
+public final class ClientConnection: Sendable {
+    /// What the node pushes; ends with the connection.
+    public let pushes: AsyncStream<WirePush>
+    private let channel: any Channel
+    /// Pushes that wait to be looked at; beyond it they are dropped, and a drain brings them.
+    static let pushBuffer = 1024
+
+    init(channel: any Channel, pushes: AsyncStream<WirePush>) {
+        self.channel = channel
+        self.pushes = pushes
+    }
+
+    /// Asks, and waits for the answer. A refusal is an answer.
+    ///
+    /// - Throws: ``TransportError``.
+    public func request(_ request: WireRequest) async throws -> WireResponse {
+        let answer = channel.eventLoop.makePromise(of: WireResponse.self)
+        channel.writeAndFlush(ClientRequest(request: request, answer: answer)).whenFailure { _ in
+            // The handler has failed the answer unless the channel was gone before it; then this does.
+            answer.fail(TransportError.disconnected)
+        }
+        return try await answer.futureResult.get()
+    }
+
+    public var isActive: Bool { channel.isActive }
+
+    /// Closes; waiting requests fail.
+    public func close() async {
+        try? await channel.close()
+    }
+
+    deinit { channel.close(promise: nil) }
+}

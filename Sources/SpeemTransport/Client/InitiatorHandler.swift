@@ -1,0 +1,95 @@
+import NIOCore
+import SpeemCrypto
+import SpeemProtocol
+import SwiftProtobuf
+
+/// A request on its way out, and where its answer goes.
+struct ClientRequest: Sendable {
+    let request: WireRequest
+    let answer: EventLoopPromise<WireResponse>
+}
+
+/// Puts an ``InitiatorEngine`` behind a channel: requests out, answers and pushes in.
+final class InitiatorHandler: ChannelDuplexHandler {
+    typealias InboundIn = [UInt8]
+    typealias OutboundIn = ClientRequest
+    typealias OutboundOut = ByteBuffer
+
+    private var engine: InitiatorEngine
+    private let opened: EventLoopPromise<Void>
+    private let pushes: AsyncStream<WirePush>.Continuation
+    private let address: String
+    private var isOpen = false
+    private var nextID: UInt64 = 0
+    private var waiting: [UInt64: EventLoopPromise<WireResponse>] = [:]
+    /// Why the connection ends, when there is a better word than "lost".
+    private var ending: TransportError?
+
+    init(
+        engine: consuming InitiatorEngine, opened: EventLoopPromise<Void>,
+        pushes: AsyncStream<WirePush>.Continuation, address: String
+    ) {
+        self.engine = engine
+        self.opened = opened
+        self.pushes = pushes
+        self.address = address
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        send(engine.hello, context)
+        context.fireChannelActive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch engine.receive(unwrapInboundIn(data)) {
+        case .opened:
+            isOpen = true
+            opened.succeed()
+        case .response(let id, let response): waiting.removeValue(forKey: id)?.succeed(response)
+        case .push(let push): pushes.yield(push)
+        case .closed(let close):
+            ending = .closed(close.reason, detail: close.detail)
+            context.close(promise: nil)
+        case .nothing: break
+        case .failed(let words):
+            ending = .violation(words)
+            context.close(promise: nil)
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        let error = ending ?? .disconnected
+        if !isOpen { opened.fail(ending ?? .refused(address: address)) }
+        for promise in waiting.values { promise.fail(error) }
+        waiting = [:]
+        pushes.finish()
+        context.fireChannelInactive()
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        let outgoing = unwrapOutboundIn(data)
+        nextID += 1
+        var buffer = context.channel.allocator.buffer(capacity: 1024)
+        for frame in MessageSplitter.frames(kind: .request, id: nextID, message: outgoing.request.encode()) {
+            guard let message = engine.encrypt(frame) else {
+                outgoing.answer.fail(ending ?? .disconnected)
+                promise?.fail(TransportError.disconnected)
+                return
+            }
+            buffer.writeNoiseMessage(message)
+        }
+        waiting[nextID] = outgoing.answer
+        context.write(wrapOutboundOut(buffer), promise: promise)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if ending == nil { ending = .unreachable(address: address, reason: systemWords(error)) }
+        context.close(promise: nil)
+    }
+
+    private func send(_ message: [UInt8], _ context: ChannelHandlerContext) {
+        var buffer = context.channel.allocator.buffer(capacity: message.count + TransportLimits.lengthPrefix)
+        buffer.writeNoiseMessage(message)
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+    }
+}

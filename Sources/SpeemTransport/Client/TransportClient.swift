@@ -1,0 +1,124 @@
+public import NIOCore
+import NIOPosix
+public import SpeemCrypto
+import SpeemNoise
+import SpeemProtocol
+
+/// What an initiator needs for a connection to one node.
+public struct NodeCredentials: Sendable {
+    /// The relationship's own key.
+    public let initiatorKey: X25519.PrivateKey
+    /// 32 bytes.
+    public let preSharedKey: SecretBytes
+    public let nodeKey: X25519.PublicKey
+
+    public init(initiatorKey: X25519.PrivateKey, preSharedKey: SecretBytes, nodeKey: X25519.PublicKey) {
+        self.initiatorKey = initiatorKey
+        self.preSharedKey = preSharedKey
+        self.nodeKey = nodeKey
+    }
+}
+
+/// Opens connections to nodes.
+public struct TransportClient: Sendable {
+    private let group: any EventLoopGroup
+    private let timeout: TimeAmount
+
+    public init(group: any EventLoopGroup, timeout: TimeAmount = .seconds(10)) {
+        self.group = group
+        self.timeout = timeout
+    }
+
+    /// Connects to `address` ("host:port") and shakes hands.
+    ///
+    /// - Parameter counter: above all that were used with this initiator key before, even by a process that crashed.
+    /// - Throws: ``TransportError``.
+    public func connect(
+        to address: String, credentials: NodeCredentials, counter: UInt64
+    ) async throws -> ClientConnection {
+        guard let (host, port) = Self.split(address) else { throw TransportError.invalidAddress(address) }
+        let (pushes, continuation) = AsyncStream.makeStream(
+            of: WirePush.self, bufferingPolicy: .bufferingOldest(ClientConnection.pushBuffer))
+        let eventLoop = group.next()
+        let opened = eventLoop.makePromise(of: Void.self)
+        let channel: any Channel
+        do {
+            channel = try await ClientBootstrap(group: eventLoop)
+                .connectTimeout(timeout)
+                .channelOption(.socketOption(.tcp_nodelay), value: 1)
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        let engine = try InitiatorEngine(
+                            staticKey: credentials.initiatorKey, remoteStatic: credentials.nodeKey,
+                            preSharedKey: credentials.preSharedKey, counter: counter, random: SystemRandomSource())
+                        try channel.pipeline.syncOperations.addHandlers([
+                            ByteToMessageHandler(NoiseFrameDecoder()),
+                            InitiatorHandler(
+                                engine: engine, opened: opened, pushes: continuation, address: address),
+                        ])
+                    }
+                }
+                .connect(host: host, port: port).get()
+        } catch {
+            opened.fail(TransportError.disconnected)
+            continuation.finish()
+            throw Self.failure(error, address: address)
+        }
+        let timer = eventLoop.scheduleTask(in: timeout) {
+            opened.fail(TransportError.timedOut(address: address))
+            channel.close(promise: nil)
+        }
+        defer { timer.cancel() }
+        try await opened.futureResult.get()
+        return ClientConnection(channel: channel, pushes: pushes)
+    }
+
+    /// Tries `addresses` in order and returns the first connection.
+    ///
+    /// - Parameter counter: called for each attempt.
+    /// - Throws: the last ``TransportError``.
+    public func connect(
+        toAnyOf addresses: [String], credentials: NodeCredentials, counter: @Sendable () async throws -> UInt64
+    ) async throws -> ClientConnection {
+        var failure = TransportError.invalidAddress("")
+        for address in addresses {
+            do {
+                return try await connect(to: address, credentials: credentials, counter: try await counter())
+            } catch let error as TransportError {
+                failure = error
+            }
+        }
+        throw failure
+    }
+
+    private static func failure(_ error: any Error, address: String) -> TransportError {
+        switch error {
+        case let error as TransportError: return error
+        case let error as NIOConnectionError:
+            if error.connectionErrors.isEmpty {
+                return .unreachable(address: address, reason: "the name does not resolve")
+            }
+            if error.connectionErrors.contains(where: { $0.error is ChannelError }) {
+                return .timedOut(address: address)
+            }
+            return .unreachable(
+                address: address, reason: error.connectionErrors.last.map { systemWords($0.error) } ?? "no answer")
+        case is ChannelError: return .timedOut(address: address)
+        default: return .unreachable(address: address, reason: systemWords(error))
+        }
+    }
+
+    /// "host:port" or "[IPv6]:port".
+    static func split(_ address: String) -> (host: String, port: Int)? {
+        guard let colon = address.lastIndex(of: ":"), let port = UInt16(address[address.index(after: colon)...]),
+            port > 0
+        else { return nil }
+        var host = address[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            return nil
+        }
+        return host.isEmpty ? nil : (String(host), Int(port))
+    }
+}

@@ -1,0 +1,128 @@
+public import Logging
+public import NIOCore
+import NIOPosix
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// One client of the control socket.
+public struct ControlSession: Sendable {
+    let send: @Sendable (ControlMessage) async throws -> Void
+
+    /// Sends a JSON-RPC notification.
+    public func notify(_ method: String, _ parameters: JSON) async throws {
+        try await send(.notification(method: method, parameters: parameters))
+    }
+}
+
+/// Answers control methods. A method that runs on, to send notifications, is cancelled when its client goes.
+public protocol ControlHandler: Sendable {
+    /// - Throws: ``ControlError``; anything else is reported as an internal error.
+    func call(_ method: String, _ parameters: JSON, session: ControlSession) async throws -> JSON
+}
+
+/// JSON-RPC 2.0 over a Unix socket, one line for each message. Only this user and root may connect: mode 0600.
+public final class ControlServer: Sendable {
+    typealias Connection = NIOAsyncChannel<[UInt8], [UInt8]>
+
+    private let listener: NIOAsyncChannel<Connection, Never>
+    private let handler: any ControlHandler
+    private let logger: Logger
+    public let path: String
+
+    /// Binds the socket. One that a killed process left is replaced: the caller holds the store's lock, so no other
+    /// process serves it.
+    ///
+    /// - Throws: ``TransportError/cannotListen(address:reason:)``.
+    public static func bind(
+        path: String, handler: any ControlHandler, group: any EventLoopGroup, logger: Logger
+    ) async throws -> ControlServer {
+        // Until the mode is set below, the usual umask and the private data folder keep others from connecting.
+        let listener: NIOAsyncChannel<Connection, Never>
+        do {
+            listener = try await ServerBootstrap(group: group)
+                .bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandlers([
+                            ByteToMessageHandler(LineDecoder()), LineEncoder(),
+                        ])
+                        return try Connection(wrappingChannelSynchronously: channel)
+                    }
+                }
+        } catch {
+            throw TransportError.cannotListen(address: path, reason: systemWords(error))
+        }
+        guard chmod(path, 0o600) == 0 else {
+            throw TransportError.cannotListen(address: path, reason: String(cString: strerror(errno)))
+        }
+        return ControlServer(listener: listener, handler: handler, logger: logger, path: path)
+    }
+
+    private init(
+        listener: NIOAsyncChannel<Connection, Never>, handler: any ControlHandler, logger: Logger, path: String
+    ) {
+        self.listener = listener
+        self.handler = handler
+        self.logger = logger
+        self.path = path
+    }
+
+    /// Serves until the task is cancelled; removes the socket then.
+    public func run() async {
+        defer { unlink(path) }
+        do {
+            try await listener.executeThenClose { incoming in
+                await withDiscardingTaskGroup { group in
+                    do {
+                        for try await connection in incoming { group.addTask { await self.serve(connection) } }
+                    } catch {
+                        logger.error("the control socket failed: \(systemWords(error))")
+                    }
+                    group.cancelAll()
+                }
+            }
+        } catch {
+            logger.debug("the control socket ended: \(error)")
+        }
+    }
+
+    private func serve(_ connection: Connection) async {
+        do {
+            try await connection.executeThenClose { inbound, outbound in
+                let session = ControlSession { try await outbound.write($0.line) }
+                try await withThrowingDiscardingTaskGroup { group in
+                    for try await line in inbound where !line.isEmpty {
+                        switch ControlMessage.parseRequest(line) {
+                        case .failure(let error): try await session.send(.failure(id: .null, error))
+                        case .success(let request):
+                            group.addTask { try? await self.answer(request, session) }
+                        }
+                    }
+                    group.cancelAll()
+                }
+            }
+        } catch {
+            logger.debug("a control connection ended: \(error)")
+        }
+    }
+
+    private func answer(
+        _ request: (id: JSON?, method: String, parameters: JSON), _ session: ControlSession
+    ) async throws {
+        let reply: ControlMessage
+        do {
+            let result = try await handler.call(request.method, request.parameters, session: session)
+            guard let id = request.id else { return }
+            reply = .result(id: id, result)
+        } catch {
+            guard let id = request.id else { return }
+            reply = .failure(id: id, error as? ControlError ?? .internalError("\(error)"))
+        }
+        try await session.send(reply)
+    }
+}

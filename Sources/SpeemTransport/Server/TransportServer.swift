@@ -1,0 +1,212 @@
+public import Logging
+public import NIOCore
+import NIOPosix
+public import SpeemCrypto
+import SpeemProtocol
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Listens for Noise connections and hands their requests to a ``PeerHandler``.
+public final class TransportServer: Sendable {
+    typealias Connection = NIOAsyncChannel<ServerEvent, ServerMessage>
+
+    private let listeners: [NIOAsyncChannel<Connection, Never>]
+    private let handler: any PeerHandler
+    private let limits: TransportLimits
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    private struct State {
+        var connections = 0
+        var counter: UInt64 = 0
+        /// By grant, oldest first.
+        var peers: [Int64: [Peer]] = [:]
+    }
+
+    /// The bound addresses, "host:port", with the port that the system chose for port 0.
+    public let addresses: [String]
+
+    /// Binds all `addresses`; nothing is accepted before ``run()``.
+    ///
+    /// - Throws: ``TransportError/cannotListen(address:reason:)``; then nothing is left bound.
+    public static func bind(
+        addresses: [(host: String, port: UInt16)], staticKey: X25519.PrivateKey, access: any AccessTable,
+        handler: any PeerHandler, limits: TransportLimits, group: any EventLoopGroup, logger: Logger
+    ) async throws -> TransportServer {
+        var listeners: [NIOAsyncChannel<Connection, Never>] = []
+        for address in addresses {
+            do {
+                let listener = try await ServerBootstrap(group: group)
+                    .serverChannelOption(.backlog, value: TransportLimits.backlog)
+                    .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                    .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+                    .bind(host: address.host, port: Int(address.port)) { channel in
+                        channel.eventLoop.makeCompletedFuture {
+                            try channel.pipeline.syncOperations.addHandlers([
+                                ByteToMessageHandler(NoiseFrameDecoder()),
+                                ResponderHandler(staticKey: staticKey, access: access, limits: limits, logger: logger),
+                            ])
+                            return try Connection(wrappingChannelSynchronously: channel)
+                        }
+                    }
+                listeners.append(listener)
+            } catch {
+                for listener in listeners { try? await listener.channel.close() }
+                throw TransportError.cannotListen(
+                    address: "\(address.host):\(address.port)", reason: systemWords(error))
+            }
+        }
+        return TransportServer(listeners: listeners, handler: handler, limits: limits, logger: logger)
+    }
+
+    private init(
+        listeners: [NIOAsyncChannel<Connection, Never>], handler: any PeerHandler, limits: TransportLimits,
+        logger: Logger
+    ) {
+        self.listeners = listeners
+        self.handler = handler
+        self.limits = limits
+        self.logger = logger
+        addresses = listeners.compactMap { listener in
+            guard let address = listener.channel.localAddress, let port = address.port else { return nil }
+            let host = address.ipAddress ?? "?"
+            return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        }
+    }
+
+    /// How many peers are connected.
+    public var peerCount: Int { state.withLock { $0.peers.values.reduce(0) { $0 + $1.count } } }
+
+    /// The connected peers of a grant.
+    public func peers(of grant: Int64) -> [Peer] { state.withLock { $0.peers[grant] ?? [] } }
+
+    /// Accepts and serves until the task is cancelled.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            for listener in listeners {
+                group.addTask { await self.accept(listener) }
+            }
+        }
+    }
+
+    /// Says goodbye to every peer; the listeners close when the task of ``run()`` is cancelled.
+    public func sayGoodbye() {
+        let peers = state.withLock { $0.peers.values.flatMap { $0 } }
+        for peer in peers { peer.close(.shuttingDown) }
+    }
+
+    private func accept(_ listener: NIOAsyncChannel<Connection, Never>) async {
+        do {
+            try await listener.executeThenClose { incoming in
+                await withDiscardingTaskGroup { group in
+                    do {
+                        for try await connection in incoming { group.addTask { await self.serve(connection) } }
+                    } catch {
+                        logger.error("a listener failed: \(systemWords(error))")
+                    }
+                    group.cancelAll()
+                }
+            }
+        } catch {
+            logger.debug("a listener ended: \(error)")
+        }
+    }
+
+    private func serve(_ connection: Connection) async {
+        let number = state.withLock { state -> UInt64? in
+            guard state.connections < limits.connections else { return nil }
+            state.connections += 1
+            state.counter += 1
+            return state.counter
+        }
+        guard let number else {
+            logger.debug("closed: too many connections")
+            try? await connection.channel.close()
+            return
+        }
+        defer { state.withLock { $0.connections -= 1 } }
+        do {
+            try await connection.executeThenClose { inbound, outbound in
+                try await self.serve(inbound, outbound, channel: connection.channel, number: number)
+            }
+        } catch {
+            logger.debug("connection \(number) ended: \(error)")
+        }
+    }
+
+    private func serve(
+        _ inbound: NIOAsyncChannelInboundStream<ServerEvent>,
+        _ outbound: NIOAsyncChannelOutboundWriter<ServerMessage>, channel: any Channel, number: UInt64
+    ) async throws {
+        var peer: Peer?
+        // Children return the size of the request that they answered.
+        await withTaskGroup(of: Int.self) { group in
+            var inFlight = 0
+            var bytesInFlight = 0
+            do {
+                for try await event in inbound {
+                    switch event {
+                    case .opened(let grant):
+                        let opened = Peer(grant: grant, connection: number, channel: channel)
+                        peer = opened
+                        register(opened)
+                        await handler.opened(opened)
+                    case .request(let id, let request, let size):
+                        guard let peer else { break }
+                        group.addTask { [handler] in
+                            let response = await handler.handle(request, from: peer)
+                            try? await outbound.write(.response(id: id, response))
+                            return size
+                        }
+                        inFlight += 1
+                        bytesInFlight += size
+                    case .malformed(let id, let error):
+                        let code: WireRefusal.Code = if case .overLimit = error { .tooLarge } else { .malformed }
+                        try await outbound.write(.response(id: id, .refusal(code, "\(error)")))
+                    }
+                    // A peer that asks faster than it is answered is not read from.
+                    while inFlight >= Limits.requestsInFlight || bytesInFlight >= Limits.requestBytesInFlight,
+                        let size = await group.next()
+                    {
+                        inFlight -= 1
+                        bytesInFlight -= size
+                    }
+                }
+            } catch {
+                logger.debug("connection \(number): \(error)")
+            }
+        }
+        guard let peer else { return }
+        unregister(peer)
+        await handler.closed(peer)
+    }
+
+    private func register(_ peer: Peer) {
+        let replaced = state.withLock { state -> Peer? in
+            state.peers[peer.grant.id, default: []].append(peer)
+            guard let peers = state.peers[peer.grant.id], peers.count > limits.connectionsPerGrant else { return nil }
+            return peers.first
+        }
+        replaced?.close(.replaced)
+    }
+
+    private func unregister(_ peer: Peer) {
+        state.withLock { state in
+            state.peers[peer.grant.id]?.removeAll { $0 === peer }
+            if state.peers[peer.grant.id]?.isEmpty == true { state.peers[peer.grant.id] = nil }
+        }
+    }
+}
+
+/// The system's words for an error, without the type names around them.
+func systemWords(_ error: any Error) -> String {
+    if let error = error as? IOError { return String(cString: strerror(error.errnoCode)) }
+    return "\(error)"
+}
