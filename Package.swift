@@ -70,14 +70,14 @@ let package = Package(
             "SpeemNode",
             [
                 "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemMailbox", "SpeemTransport",
-                "SpeemConfig", protobuf, log, lifecycle,
-            ])
+                "SpeemConfig", "CStaticShims", protobuf, log, lifecycle,
+            ] + nio)
         + floor(
             "SpeemDevice",
             [
                 "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemSessions", "SpeemTransport",
                 "SpeemConfig", protobuf, log, lifecycle,
-            ], tests: ["SpeemNode"])
+            ] + nio, tests: ["SpeemNode"])
         // Floor 6
         + [
             .executableTarget(

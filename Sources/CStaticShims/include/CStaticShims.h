@@ -6,4 +6,7 @@
 int sd_listen_fds(int unset_environment);
 int sd_is_socket(int fd, int family, int type, int listening);
 
+// 1 when something (NTP) has set the clock since boot. Here because the Glibc module does not show adjtimex.
+int speem_clock_is_synchronised(void);
+
 #endif

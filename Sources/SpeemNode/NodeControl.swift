@@ -1,0 +1,63 @@
+import SpeemCrypto
+import SpeemIdentity
+import SpeemMailbox
+import SpeemProtocol
+import SpeemTransport
+
+/// The node's methods on the control socket.
+struct NodeControl: ControlHandler {
+    let requests: NodeRequests
+    let claim: @Sendable () async throws -> Invite?
+    let addresses: [String]
+
+    func call(_ method: String, _ parameters: JSON, session: ControlSession) async throws -> JSON {
+        switch method {
+        case "status": return try await status()
+        case "invite": return try await invite()
+        default:
+            guard ["init", "accept", "contacts", "verify", "send", "inbox", "follow", "outbox"].contains(method) else {
+                throw ControlError.methodNotFound(method)
+            }
+            throw ControlError(
+                code: 1, message: "this is a node: it keeps sealed messages, and reads and sends none",
+                hint: "run the command with the configuration of a device: --config FILE")
+        }
+    }
+
+    private func invite() async throws -> JSON {
+        guard let invite = try await claim() else {
+            throw ControlError(
+                code: 1, message: "the node is owned", hint: "contact invites are made on a device: speem invite")
+        }
+        return .object([
+            "kind": .string("claim"), "invite": .string(invite.text), "qr": .string(invite.qrText),
+        ])
+    }
+
+    private func status() async throws -> JSON {
+        let report = try await requests.report()
+        let state = requests.state
+        let mailboxes = report.mailboxes.map { mailbox in
+            JSON.object([
+                "device": .string(Hex.encode(mailbox.device)), "envelopes": .integer(mailbox.envelopes),
+                "bytes": .integer(mailbox.bytes), "oldest_age_seconds": .integer(mailbox.oldestAge),
+            ])
+        }
+        return .object([
+            "role": .string("node"),
+            "version": .string(SpeemVersion.text),
+            "owned": .bool(state.account != nil),
+            "node_key": .string(Hex.encode(state.noiseKey.publicKey.bytes)),
+            "addresses": .array(addresses.map { .string($0) }),
+            "uptime_seconds": .integer(report.uptime),
+            "clock_synchronised": .bool(state.clock.wall != nil),
+            "stored_bytes": .integer(report.stored),
+            "quota_bytes": .integer(state.mailboxes.quota.total),
+            "contacts": .integer(report.contacts),
+            "connections": .integer(Int64(report.connections)),
+            "commits": .integer(report.commits),
+            "mailboxes": .array(mailboxes),
+            "key": .string("file"),
+        ])
+    }
+}

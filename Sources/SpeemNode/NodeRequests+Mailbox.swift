@@ -1,0 +1,94 @@
+import SpeemIdentity
+import SpeemMailbox
+import SpeemProtocol
+import SpeemStore
+import SpeemTransport
+import SwiftProtobuf
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Deposits, drains and acknowledgements.
+extension NodeRequests {
+    /// How long a sender waits before it tries a full mailbox again.
+    private static let fullRetry: UInt32 = 60_000
+
+    func deposit(_ deposit: WireDeposit, _ peer: Peer, as depositor: Quota.Depositor) async throws -> WireResponse {
+        let envelope = Envelope(deposit)
+        let device = [UInt8](deposit.mailbox)
+        let contacts = state.access.contacts
+        let clock = state.clock
+        let grant = peer.grant.id
+        // Answered after the commit is on disk: `write` returns only then.
+        let outcome = try await state.write { [mailboxes = state.mailboxes] connection in
+            try mailboxes.deposit(
+                envelope, for: device, from: grant, as: depositor, contacts: contacts, clock: clock, in: connection)
+        }
+        if case .stored = outcome, let device = try? DeviceID(device) { await subscriptions.deposited(for: device) }
+        return try Self.response(to: outcome)
+    }
+
+    static func response(to outcome: DepositOutcome) throws -> WireResponse {
+        switch outcome {
+        case .stored: return .with { $0.deposited = .with { $0.duplicate = false } }
+        case .duplicate: return .with { $0.deposited = .with { $0.duplicate = true } }
+        case .refused(let refusal): throw Self.refused(refusal)
+        }
+    }
+
+    static func refused(_ refusal: DepositRefusal) -> Refused {
+        switch refusal {
+        case .mailboxFull:
+            Refused(.mailboxFull, "your share of the mailbox is used up", retryAfterMilliseconds: fullRetry)
+        case .nodeFull: Refused(.nodeFull, "the mailboxes are full", retryAfterMilliseconds: fullRetry)
+        case .conflict: Refused(.conflict, "an envelope of this id came before with other bytes")
+        case .unknownMailbox: Refused(.unknownMailbox, "there is no such device here")
+        }
+    }
+
+    func drain(_ drain: WireDrain, _ device: DeviceID, _ peer: Peer) async throws -> WireResponse {
+        let after = Int64(clamping: drain.after)
+        let count = drain.maxCount == 0 ? Limits.drainCount : min(Int(drain.maxCount), Limits.drainCount)
+        let read = try await state.store.read { [mailboxes = state.mailboxes] connection in
+            (
+                drain: try mailboxes.drain(
+                    device: device.bytes, after: after, count: count, bytes: Limits.drainBytes, in: connection),
+                commits: try connection.commitNumber()
+            )
+        }
+        guard let drained = read.drain else { throw Refused(.unknownMailbox, "there is no such device here") }
+        if drain.subscribe {
+            await subscriptions.subscribe(peer, device: device, after: drained.envelopes.last?.sequence ?? after)
+            // What was committed since the read, and what did not fit into the answer.
+            Task { [subscriptions] in await subscriptions.acknowledged(by: peer) }
+        }
+        return .with {
+            $0.drained = .with {
+                $0.envelopes = drained.envelopes.map { WireEnvelope($0) }
+                $0.more = drained.more
+                $0.nodeEpoch = Data(state.epoch)
+                $0.commitNumber = UInt64(clamping: read.commits)
+            }
+        }
+    }
+
+    func acknowledge(_ request: WireAcknowledge, _ device: DeviceID, _ peer: Peer) async throws -> WireResponse {
+        let sequences = request.sequences.map { Int64(clamping: $0) }
+        let clock = state.clock
+        let deleted = try await state.write { [mailboxes = state.mailboxes] connection in
+            try mailboxes.acknowledge(device: device.bytes, sequences: sequences, clock: clock, in: connection)
+        }
+        await subscriptions.acknowledged(by: peer)
+        return .with { $0.acknowledged = .with { $0.deleted = UInt32(clamping: deleted) } }
+    }
+}
+
+extension Envelope {
+    init(_ deposit: WireDeposit) {
+        self.init(
+            id: [UInt8](deposit.envelopeID), header: [UInt8](deposit.header), body: [UInt8](deposit.body))
+    }
+}

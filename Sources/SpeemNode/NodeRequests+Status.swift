@@ -1,0 +1,60 @@
+import SpeemIdentity
+import SpeemMailbox
+import SpeemProtocol
+import SpeemStore
+import SwiftProtobuf
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// How the node is, for its owner.
+struct NodeReport: Sendable {
+    let uptime: Int64
+    let stored: Int64
+    let mailboxes: [MailboxState]
+    let contacts: Int64
+    let connections: Int
+    let commits: Int64
+}
+
+extension NodeRequests {
+    func report() async throws -> NodeReport {
+        let clock = state.clock
+        let read = try await state.store.read { [mailboxes = state.mailboxes] connection in
+            (
+                stored: try mailboxes.bytesUsed(in: connection),
+                states: try mailboxes.states(clock: clock, in: connection), commits: try connection.commitNumber()
+            )
+        }
+        return NodeReport(
+            uptime: state.running.uptime, stored: read.stored, mailboxes: read.states,
+            contacts: state.access.contacts, connections: server.connections, commits: read.commits)
+    }
+
+    func status(_ device: DeviceID) async throws -> WireResponse {
+        let report = try await report()
+        let unassigned = try await state.store.read { try PrekeyRows.unassigned(device: device.bytes, in: $0) }
+        return .with {
+            $0.nodeState = .with {
+                $0.version = SpeemVersion.text
+                $0.uptimeSeconds = UInt64(clamping: report.uptime)
+                $0.storedBytes = UInt64(clamping: report.stored)
+                $0.quotaBytes = UInt64(clamping: state.mailboxes.quota.total)
+                $0.mailboxes = report.mailboxes.map { mailbox in
+                    .with {
+                        $0.device = Data(mailbox.device)
+                        $0.envelopes = UInt64(clamping: mailbox.envelopes)
+                        $0.bytes = UInt64(clamping: mailbox.bytes)
+                        $0.oldestAgeSeconds = UInt64(clamping: mailbox.oldestAge)
+                    }
+                }
+                $0.contactGrants = UInt32(clamping: report.contacts)
+                $0.connections = UInt32(clamping: report.connections)
+                $0.unassignedPrekeys = UInt32(clamping: unassigned)
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import Logging
+import SpeemCrypto
+import SpeemIdentity
+import SpeemMailbox
+import SpeemProtocol
+import SpeemStore
+import SpeemTransport
+import SwiftProtobuf
+
+/// Answers the requests of peers: who may ask what, and where it goes.
+struct NodeRequests: PeerHandler {
+    let state: NodeState
+    let subscriptions: Subscriptions
+    /// Set once the server listens: closing connections of revoked grants, and counting them.
+    let server: ServerReference
+
+    func opened(_ peer: Peer) async {
+        state.logger.debug("grant \(peer.grant.id) connected", metadata: ["connection": "\(peer.connection)"])
+    }
+
+    func closed(_ peer: Peer) async {
+        await subscriptions.unsubscribe(peer)
+        state.logger.debug("grant \(peer.grant.id) disconnected", metadata: ["connection": "\(peer.connection)"])
+    }
+
+    func handle(_ request: WireRequest, from peer: Peer) async -> WireResponse {
+        guard let kind = state.access.kind(of: peer.grant) else {
+            peer.close(.revoked)
+            return .refusal(.notAllowed, "the grant was withdrawn")
+        }
+        do {
+            switch kind {
+            case .ownDevice(let device): return try await answer(request, ownDevice: device, peer)
+            case .contact: return try await answer(request, contact: peer)
+            case .invite(let kind): return try await answer(request, invite: kind, peer)
+            }
+        } catch let refusal as Refused {
+            return .with { $0.refusal = refusal.refusal }
+        } catch let error as StoreError {
+            return refusal(for: error)
+        } catch {
+            state.logger.error("a request failed: \(error)")
+            return .refusal(.internal, "the node could not do it")
+        }
+    }
+
+    private func refusal(for error: StoreError) -> WireResponse {
+        switch error {
+        case .diskFull:
+            state.logger.error("\(error)")
+            return .refusal(.diskFull, "the node's disk is full", retryAfterMilliseconds: 60_000)
+        case .busy: return .refusal(.busy, "too much at once", retryAfterMilliseconds: 500)
+        default:
+            state.logger.error("\(error)")
+            return .refusal(.internal, "the node's store failed")
+        }
+    }
+
+    // MARK: Who may ask what
+
+    private func answer(_ request: WireRequest, ownDevice device: DeviceID, _ peer: Peer) async throws -> WireResponse {
+        switch request.kind {
+        case .deposit(let deposit): try await self.deposit(deposit, peer, as: .ownDevice)
+        case .drain(let drain): try await self.drain(drain, device, peer)
+        case .acknowledge(let acknowledge): try await self.acknowledge(acknowledge, device, peer)
+        case .rosterFetch(let fetch): try await fetchRoster(fetch)
+        case .rosterAppend(let append): try await appendRoster(append)
+        case .prekeyUpload(let upload): try await uploadPrekeys(upload, device)
+        case .prekeyTake(let take): try await takePrekeys(take, peer)
+        case .inviteRegister(let register): try await registerInvite(register)
+        case .nodeStatus: try await status(device)
+        case .grantRevoke(let revoke): try await revokeGrant(revoke)
+        case .ping: .with { $0.pong = WirePong() }
+        case .claim(let claim): try await self.claim(claim, peer)
+        case .redeem, nil: notAllowed
+        }
+    }
+
+    private func answer(_ request: WireRequest, contact peer: Peer) async throws -> WireResponse {
+        switch request.kind {
+        case .deposit(let deposit): try await self.deposit(deposit, peer, as: .contact)
+        case .rosterFetch(let fetch): try await fetchRoster(fetch)
+        case .prekeyTake(let take): try await takePrekeys(take, peer)
+        case .ping: .with { $0.pong = WirePong() }
+        case .drain, .acknowledge, .rosterAppend, .prekeyUpload, .inviteRegister, .redeem, .claim, .nodeStatus,
+            .grantRevoke, nil:
+            notAllowed
+        }
+    }
+
+    private func answer(_ request: WireRequest, invite kind: Invite.Kind, _ peer: Peer) async throws -> WireResponse {
+        switch (kind, request.kind) {
+        case (.claim, .claim(let claim)): return try await self.claim(claim, peer)
+        case (.contact, .redeem(let redeem)): return try await self.redeem(redeem, peer)
+        case (.contact, .rosterFetch(let fetch)): return try await fetchRoster(fetch)
+        case (.contact, .prekeyTake(let take)):
+            try await requireUnspent(peer)
+            return try await takePrekeys(take, peer)
+        case (_, .ping): return .with { $0.pong = WirePong() }
+        case (_, .redeem), (_, .claim): return .refusal(.inviteWrongKind, "this invite is for something else")
+        default: return notAllowed
+        }
+    }
+
+    private var notAllowed: WireResponse { .refusal(.notAllowed, "this grant does not allow that") }
+}
+
+/// A refusal on its way out of a transaction, which is then undone.
+struct Refused: Error {
+    let refusal: WireRefusal
+
+    init(_ code: WireRefusal.Code, _ detail: String, retryAfterMilliseconds: UInt32 = 0, head: RosterHead? = nil) {
+        refusal = .with {
+            $0.code = code
+            $0.detail = detail
+            $0.retryAfterMs = retryAfterMilliseconds
+            if let head { $0.head = .init(head.bytes) }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+public import Logging
+import NIOCore
+import NIOPosix
+public import ServiceLifecycle
+public import SpeemConfig
+public import SpeemIdentity
+import SpeemMailbox
+import SpeemStore
+import SpeemTransport
+
+/// A node, from its store to its sockets.
+public struct NodeService: Service {
+    /// What the caller shows to the person at the terminal.
+    public struct Announcement: Sendable {
+        /// Where the node listens.
+        public let addresses: [String]
+        /// Present while nobody owns the node.
+        public let claim: Invite?
+    }
+
+    private let server: TransportServer
+    private let control: ControlServer
+    private let requests: NodeRequests
+    private let group: MultiThreadedEventLoopGroup
+    private let logger: Logger
+    public let announcement: Announcement
+
+    /// How often what has expired is looked for.
+    private static let upkeepInterval: Duration = .seconds(600)
+
+    /// Opens the store and binds all sockets. When anything fails, nothing is left open.
+    public static func start(
+        _ config: Config, logger: Logger, clock: any ClockSource = SystemClock()
+    ) async throws -> NodeService {
+        let store = try await Store.open(
+            Store.Options(
+                folder: config.dataFolder, keyPath: config.keyFile, migrations: NodeSchema.migrations,
+                mayCreate: true))
+        if store.report.droppedFrames > 0 {
+            logger.warning(
+                "the last transaction was torn by a power cut and was dropped; it had not been acknowledged",
+                metadata: ["frames": "\(store.report.droppedFrames)"])
+        }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        do {
+            return try await start(config, store: store, group: group, logger: logger, clock: clock)
+        } catch {
+            await store.close()
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    private static func start(
+        _ config: Config, store: Store, group: MultiThreadedEventLoopGroup, logger: Logger, clock: any ClockSource
+    ) async throws -> NodeService {
+        let quota = Quota(
+            total: config.mailboxQuota, perContact: config.mailboxQuotaPerContact, own: config.mailboxQuotaOwn)
+        let state = try await NodeState.load(
+            store: store, mailboxes: Mailboxes(quota: quota, maxAge: config.mailboxMaxAge), clock: clock,
+            logger: logger)
+        let requests = NodeRequests(
+            state: state, subscriptions: Subscriptions(state: state), server: ServerReference())
+        let limits = TransportLimits(
+            connections: config.connections, connectionsPerGrant: config.connectionsPerGrant,
+            handshakeTimeout: .seconds(config.handshakeTimeout), idleTimeout: .seconds(config.idleTimeout))
+        let server = try await TransportServer.bind(
+            addresses: config.listen.map { ($0.host, $0.port) }, staticKey: state.noiseKey, access: state.access,
+            handler: requests, limits: limits, group: group, logger: logger)
+        requests.server.set(server)
+        let advertised = config.advertise.map(\.description)
+        let addresses = advertised.isEmpty ? OwnAddresses.list(bound: server.addresses) : advertised
+        let claim = try await ClaimInvite.open(state: state, addresses: addresses, lifetime: config.claimLifetime)
+        let lifetime = config.claimLifetime
+        let control = try await ControlServer.bind(
+            path: config.controlSocket,
+            handler: NodeControl(
+                requests: requests,
+                claim: { try await ClaimInvite.open(state: state, addresses: addresses, lifetime: lifetime) },
+                addresses: addresses),
+            group: group, logger: logger)
+        return NodeService(
+            server: server, control: control, requests: requests, group: group, logger: logger,
+            announcement: Announcement(addresses: server.addresses, claim: claim))
+    }
+
+    /// Serves until a graceful shutdown, then says goodbye, and closes the store.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { group in
+                group.addTask { await server.run() }
+                group.addTask { await control.run() }
+                group.addTask { await upkeep() }
+            }
+        }
+        server.sayGoodbye()
+        await requests.state.store.close()
+        try? await group.shutdownGracefully()
+    }
+
+    /// Deletes what has expired, a bounded piece at a time.
+    private func upkeep() async {
+        let state = requests.state
+        while !Task.isCancelled {
+            let clock = state.clock
+            do {
+                let removed = try await state.write { connection -> [Int64] in
+                    while try state.mailboxes.expire(clock: clock, in: connection) > 0 {}
+                    return try InviteRow.clean(clock, in: connection)
+                }
+                state.access.remove(removed)
+                requests.server.closeRevoked(removed)
+            } catch {
+                logger.error("cleaning up failed: \(error)")
+            }
+            try? await Task.sleep(for: Self.upkeepInterval)
+        }
+    }
+}

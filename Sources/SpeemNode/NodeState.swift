@@ -1,0 +1,111 @@
+import Logging
+import SpeemCrypto
+import SpeemIdentity
+import SpeemMailbox
+import SpeemStore
+import SpeemTransport
+import Synchronization
+
+/// What all parts of a node share: its store, keys and clocks.
+final class NodeState: Sendable {
+    let store: Store
+    let noiseKey: X25519.PrivateKey
+    /// 16 random bytes, made with the store.
+    let epoch: [UInt8]
+    let access: NodeAccess
+    let mailboxes: Mailboxes
+    let running: RunningClock
+    let random: SystemRandomSource
+    let logger: Logger
+    private let owner: Mutex<AccountPublicKey?>
+
+    /// Seconds of running that a crash may forget.
+    static let runningSlack: Int64 = 10
+
+    var clock: NodeClock { running.now }
+    /// The account that owns the node; nil before it is claimed.
+    var account: AccountPublicKey? { owner.withLock { $0 } }
+
+    /// Reads the node's identity, or makes it in a new store.
+    static func load(
+        store: Store, mailboxes: Mailboxes, clock: any ClockSource, logger: Logger
+    ) async throws -> NodeState {
+        let random = SystemRandomSource()
+        let isNew = store.report.isNew
+        let loaded = try await store.write { connection -> Loaded in
+            if let loaded = try Loaded(connection) { return loaded }
+            guard isNew else { throw NodeError.identityMissing }
+            let key = X25519.PrivateKey(random: random)
+            try connection.execute(
+                "INSERT INTO node (id, noise_key, epoch, running) VALUES (1, ?, ?, 0)", .secret(key.secret),
+                .blob(random.bytes(16)))
+            guard let loaded = try Loaded(connection) else { throw NodeError.identityMissing }
+            return loaded
+        }
+        let access = NodeAccess()
+        access.insert(loaded.entries)
+        return NodeState(
+            store: store, loaded: loaded, access: access, mailboxes: mailboxes,
+            running: RunningClock(source: clock, base: loaded.running), random: random, logger: logger)
+    }
+
+    private struct Loaded: Sendable {
+        let noiseKey: X25519.PrivateKey
+        let epoch: [UInt8]
+        let account: AccountPublicKey?
+        let running: Int64
+        let entries: [NodeAccess.Entry]
+
+        init?(_ connection: Connection) throws {
+            let row = try connection.first("SELECT noise_key, epoch, account, running FROM node") {
+                row throws(StoreError) in
+                (
+                    key: try row.secret(0), epoch: try row.blob(1), account: try row.optionalBlob(2),
+                    running: try row.integer(3)
+                )
+            }
+            guard let row else { return nil }
+            noiseKey = try X25519.PrivateKey(row.key)
+            epoch = row.epoch
+            account = try row.account.map { bytes in try AccountPublicKey(bytes) }
+            running = row.running
+            entries = try AccessRows.all(in: connection)
+        }
+    }
+
+    private init(
+        store: Store, loaded: Loaded, access: NodeAccess, mailboxes: Mailboxes, running: RunningClock,
+        random: SystemRandomSource, logger: Logger
+    ) {
+        self.store = store
+        noiseKey = loaded.noiseKey
+        epoch = loaded.epoch
+        self.access = access
+        self.mailboxes = mailboxes
+        self.running = running
+        self.random = random
+        self.logger = logger
+        owner = Mutex(loaded.account)
+    }
+
+    func claimed(by account: AccountPublicKey) { owner.withLock { $0 = account } }
+
+    /// A write that also carries what was only in memory: the counters of the handshakes since, and the time of running.
+    func write<T: Sendable>(_ body: @escaping @Sendable (Connection) throws -> T) async throws -> T {
+        let dirty = access.dirtyCounters
+        let now = clock.running
+        let result = try await store.write { [access] connection in
+            if !dirty.isEmpty { try access.writeCounters(to: connection) }
+            try connection.execute(
+                "UPDATE node SET running = ?1 WHERE running < ?1 - ?2", .integer(now), .integer(Self.runningSlack))
+            return try body(connection)
+        }
+        if !dirty.isEmpty { access.countersWritten(dirty) }
+        return result
+    }
+
+    func roster() async throws -> Roster? {
+        guard let account else { return nil }
+        return try await store.read { try RosterRows.load(account: account, in: $0) }
+    }
+}
