@@ -83,10 +83,9 @@ let package = Package(
             .executableTarget(
                 name: "speem",
                 dependencies: [
-                    "SpeemCrypto", "SpeemProtocol", "CSQLite", "CAvahi", "CStaticShims",
-                    .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                    .product(name: "Logging", package: "swift-log"),
-                    .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                    "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemConfig", "SpeemQR",
+                    "SpeemTransport", "SpeemDiscovery", "SpeemNode", "SpeemDevice",
+                    .product(name: "ArgumentParser", package: "swift-argument-parser"), log, lifecycle,
                 ] + nio,
                 swiftSettings: settings)
         ]

@@ -43,7 +43,7 @@ final class StoreEngine {
             folder: options.folder, keyPath: options.keyPath, fileSystem: options.fileSystem, random: options.random)
         if options.mayCreate { try onDisk { () throws(FileError) in try files.fileSystem.makeFolder(files.folder) } }
         guard try onDisk({ () throws(FileError) in try files.fileSystem.exists(files.folder) }) else {
-            throw StoreError.missing(path: files.folder, reason: "there is no store yet")
+            throw StoreError.missing(path: files.folder, reason: StoreError.neverMade)
         }
         guard let lock = try onDisk({ () throws(FileError) in try files.fileSystem.lock(files.lockPath) }) else {
             throw StoreError.inUse(folder: files.folder)

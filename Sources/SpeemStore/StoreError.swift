@@ -27,6 +27,9 @@ public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     /// SQLite refused a statement; `code` is its extended result code.
     case sqlite(code: Int32, message: String)
 
+    /// The reason of ``missing(path:reason:)`` where a first start would make what is missing.
+    public static let neverMade = "there is no store yet"
+
     public var description: String {
         switch self {
         case .inUse(let folder): "another process uses the store in \(folder)"

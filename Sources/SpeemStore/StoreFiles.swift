@@ -56,7 +56,7 @@ struct StoreFiles {
         if let key = try StoreKey.load(keyPath, fileSystem: fileSystem) {
             // A log with a header means that this store was used: then only its marker is gone.
             if hasMain { return (key, try !hasUsedLog(key)) }
-            guard mayCreate else { throw .missing(path: mainPath, reason: "there is no store yet") }
+            guard mayCreate else { throw .missing(path: mainPath, reason: StoreError.neverMade) }
             // A key alone is what an interrupted first start leaves, and what a lost store leaves, too. A key in the
             // data folder was made for this store by that start; one elsewhere may belong to a store that is away.
             guard StoreKey.folder(of: keyPath) == folder else {
@@ -70,7 +70,7 @@ struct StoreFiles {
         guard !hasMain else {
             throw .missing(path: keyPath, reason: "without it the store in \(folder) cannot be opened")
         }
-        guard mayCreate else { throw .missing(path: mainPath, reason: "there is no store yet") }
+        guard mayCreate else { throw .missing(path: mainPath, reason: StoreError.neverMade) }
         let key = try StoreKey.create(keyPath, random: random, fileSystem: fileSystem)
         try create(key)
         return (key, true)

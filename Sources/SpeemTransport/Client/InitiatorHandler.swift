@@ -46,7 +46,11 @@ final class InitiatorHandler: ChannelDuplexHandler {
             isOpen = true
             opened.succeed()
         case .response(let id, let response): waiting.removeValue(forKey: id)?.succeed(response)
-        case .push(let push): pushes.yield(push)
+        case .push(let push):
+            // A push that is lost here comes again with the drain after the next handshake.
+            guard case .dropped = pushes.yield(push) else { break }
+            ending = .violation("more pushes than can be taken")
+            context.close(promise: nil)
         case .closed(let close):
             ending = .closed(close.reason, detail: close.detail)
             context.close(promise: nil)

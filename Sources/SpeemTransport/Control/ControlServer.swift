@@ -12,11 +12,14 @@ import NIOPosix
 
 /// One client of the control socket.
 public struct ControlSession: Sendable {
-    let send: @Sendable (ControlMessage) async throws -> Void
+    private let sendNotification: @Sendable (String, JSON) async throws -> Void
+
+    /// - Parameter notify: takes the method and the parameters of each notification.
+    public init(notify: @escaping @Sendable (String, JSON) async throws -> Void) { sendNotification = notify }
 
     /// Sends a JSON-RPC notification.
     public func notify(_ method: String, _ parameters: JSON) async throws {
-        try await send(.notification(method: method, parameters: parameters))
+        try await sendNotification(method, parameters)
     }
 }
 
@@ -94,13 +97,13 @@ public final class ControlServer: Sendable {
     private func serve(_ connection: Connection) async {
         do {
             try await connection.executeThenClose { inbound, outbound in
-                let session = ControlSession { try await outbound.write($0.line) }
+                let send: @Sendable (ControlMessage) async throws -> Void = { try await outbound.write($0.line) }
                 try await withThrowingDiscardingTaskGroup { group in
                     for try await line in inbound where !line.isEmpty {
                         switch ControlMessage.parseRequest(line) {
-                        case .failure(let error): try await session.send(.failure(id: .null, error))
+                        case .failure(let error): try await send(.failure(id: .null, error))
                         case .success(let request):
-                            group.addTask { try? await self.answer(request, session) }
+                            group.addTask { try? await self.answer(request, send) }
                         }
                     }
                     group.cancelAll()
@@ -112,8 +115,10 @@ public final class ControlServer: Sendable {
     }
 
     private func answer(
-        _ request: (id: JSON?, method: String, parameters: JSON), _ session: ControlSession
+        _ request: (id: JSON?, method: String, parameters: JSON),
+        _ send: @escaping @Sendable (ControlMessage) async throws -> Void
     ) async throws {
+        let session = ControlSession { try await send(.notification(method: $0, parameters: $1)) }
         let reply: ControlMessage
         do {
             let result = try await handler.call(request.method, request.parameters, session: session)
@@ -123,6 +128,6 @@ public final class ControlServer: Sendable {
             guard let id = request.id else { return }
             reply = .failure(id: id, error as? ControlError ?? .internalError("\(error)"))
         }
-        try await session.send(reply)
+        try await send(reply)
     }
 }

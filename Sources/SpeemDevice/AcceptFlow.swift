@@ -1,0 +1,158 @@
+import SpeemCrypto
+import SpeemIdentity
+import SpeemProtocol
+import SpeemSessions
+import SpeemStore
+import SpeemTransport
+import SwiftProtobuf
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Accepts a contact invite. Each step is written down before it is asked, so that after a crash or a lost reply the
+/// same bytes are asked again.
+struct AcceptFlow: Sendable {
+    let state: DeviceState
+    let connections: NodeConnections
+    let clock: WallClock
+
+    /// Seconds that the invite offered in return lives.
+    private static let reciprocalLifetime: Int64 = 60 * 24 * 3600
+
+    /// - Parameter name: what the person wants to call the contact.
+    /// - Returns: the contact.
+    func accept(_ invite: Invite, from inviter: Invite.Inviter, name: String?) async throws -> Contact {
+        guard inviter.account != state.account else { throw DeviceError.ownInvite }
+        if let known = try await state.store.read({ try ContactRows.find(account: inviter.account, in: $0) }),
+            try await pending(invite.secret) == nil
+        {
+            throw DeviceError.alreadyContact(known.name)
+        }
+        if let name {
+            try ContactName.check(name)
+            let isTaken = try await state.store.read { try ContactRows.isTaken(name, in: $0) }
+            if isTaken, try await pending(invite.secret) == nil { throw DeviceError.nameTaken(name) }
+        }
+        let plan = try await prepare(invite, inviter, name: name)
+        let now = clock.seconds()
+        try await InviteFlow(state: state, connections: connections, clock: clock).register(
+            secret: plan.reciprocal, lifetime: Self.reciprocalLifetime, expires: now + Self.reciprocalLifetime)
+        do {
+            return try await redeem(plan, inviter: inviter)
+        } catch TransportError.refused(let address) {
+            try await giveUp(plan)
+            throw DeviceError.invite(
+                "the node at \(address) does not know this invite: it was withdrawn, or used or expired long ago",
+                hint: "ask for a new invite")
+        } catch let error as RefusalError {
+            guard !error.isTemporary else { throw DeviceError.refused(error.description) }
+            try await giveUp(plan)
+            throw DeviceError.invite("the invite cannot be used: \(error)", hint: "ask for a new invite")
+        } catch let error as IdentityError {
+            try await giveUp(plan)
+            throw DeviceError.invite("the node serves another roster than the invite promises: \(error)", hint: nil)
+        }
+    }
+
+    private func redeem(_ plan: Plan, inviter: Invite.Inviter) async throws -> Contact {
+        let connection = try await connections.connection(plan.oneTime)
+        var plan = plan
+        if plan.first == nil {
+            plan = try await request(plan, inviter: inviter, over: connection)
+        }
+        guard let first = plan.first, let contactID = plan.contact else {
+            preconditionFailure("a request that was written down has an envelope and a contact")
+        }
+        let key = plan.permanentKey
+        let response = try await connection.request(
+            .with {
+                $0.redeem = .with {
+                    $0.initiatorKey = Data(key.bytes)
+                    $0.deposit = WireDeposit(first)
+                }
+            })
+        await connections.close(plan.oneTime)
+        try response.requireNoRefusal()
+        guard case .redeemed = response.kind else { throw TransportError.violation("not a redemption") }
+        let secret = plan.secret
+        let oneTime = plan.oneTime
+        let contact = try await state.store.write { connection -> Contact? in
+            try connection.execute("DELETE FROM pending_accept WHERE secret = ?", .secret(secret))
+            try InitiatorRows.delete(oneTime, in: connection)
+            return try ContactRows.find(contactID, in: connection)
+        }
+        guard let contact else { preconditionFailure("the contact was written down with its request") }
+        return contact
+    }
+
+    /// Checks the inviter's chain, begins a session, and writes down contact, session and request in one commit.
+    private func request(
+        _ plan: Plan, inviter: Invite.Inviter, over connection: ClientConnection
+    ) async throws -> Plan {
+        let roster = try await fetchRoster(of: inviter, over: connection)
+        guard let device = roster.devices.first else { throw IdentityError.malformed("a roster without devices") }
+        let peer = SessionParty(account: inviter.account, device: device)
+        let bundle = try await takePrekeys(of: device, over: connection)
+        let state = state
+        return try await state.store.write { connection in
+            var session = try Session.initiate(
+                local: state.local, peer: peer, bundle: bundle, random: state.random)
+            let own = try OwnRoster.load(account: state.account, in: connection)
+            let request = try ContactRequest(
+                roster: own, inviterHead: roster.head, reciprocalSecret: plan.reciprocal, name: state.name
+            ).encode(
+                requestKey: InviteKeys(secret: plan.secret).requestKey, inviter: inviter.account, device: state.id)
+            let content = WireContent.with { $0.contactRequest = Data(request) }
+            let body = try MessageBody(sealing: content.encode(), random: state.random)
+            let header = try session.seal(
+                body, from: state.local, heads: MessageHeads(sender: own.head, recipient: roster.head),
+                random: state.random)
+            let contact = try ContactRows.insert(
+                account: inviter.account, name: plan.name, claimed: "", state: .requested,
+                initiator: plan.permanent, roster: roster, in: connection)
+            try SessionRows.save(session, contact: contact, in: connection)
+            let first = OutgoingEnvelope(
+                id: 0, device: device.id.bytes, messageID: body.id.bytes, envelopeID: state.random.bytes(32),
+                header: header, body: body.ciphertext)
+            try connection.execute(
+                """
+                UPDATE pending_accept SET contact = ?, device = ?, envelope_id = ?, header = ?, body = ?
+                WHERE secret = ?
+                """, .integer(contact), .blob(first.device), .blob(first.envelopeID), .blob(first.header),
+                .blob(first.body), .secret(plan.secret))
+            var next = plan
+            next.contact = contact
+            next.first = first
+            return next
+        }
+    }
+
+    private func fetchRoster(of inviter: Invite.Inviter, over connection: ClientConnection) async throws -> Roster {
+        var entries: [[UInt8]] = []
+        while true {
+            let after = UInt64(entries.count)
+            let response = try await connection.request(.with { $0.rosterFetch = .with { $0.after = after } })
+            try response.requireNoRefusal()
+            guard case .rosterChain(let chain) = response.kind else { throw TransportError.violation("not a roster") }
+            entries += chain.entries.map { [UInt8]($0) }
+            guard chain.more, !chain.entries.isEmpty, entries.count <= Roster.maxEntries else { break }
+        }
+        return try Roster(verifying: entries, account: inviter.account, through: inviter.head)
+    }
+
+    private func takePrekeys(
+        of device: DeviceEntry, over connection: ClientConnection
+    ) async throws -> SpeemSessions.PrekeyBundle {
+        let response = try await connection.request(
+            .with { $0.prekeyTake = .with { $0.device = Data(device.id.bytes) } })
+        try response.requireNoRefusal()
+        guard case .prekeyBundle(let bundle) = response.kind else { throw TransportError.violation("not prekeys") }
+        return try PrekeyBundle(
+            device: device, signed: [UInt8](bundle.signedPrekey), kem: [UInt8](bundle.kemPrekey),
+            isLastResort: bundle.lastResort,
+            oneTime: bundle.oneTimePrekey.isEmpty ? nil : [UInt8](bundle.oneTimePrekey))
+    }
+}

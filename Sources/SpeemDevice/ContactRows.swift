@@ -1,0 +1,170 @@
+import SpeemCrypto
+import SpeemIdentity
+import SpeemStore
+
+/// Another account.
+struct Contact: Sendable {
+    enum State: Int64, Sendable {
+        /// We have asked; the other side has not answered yet. Messages can be sent.
+        case requested = 1
+        /// Both sides know each other.
+        case confirmed = 2
+
+        var word: String {
+            switch self {
+            case .requested: "requested"
+            case .confirmed: "confirmed"
+            }
+        }
+    }
+
+    let id: Int64
+    let account: AccountPublicKey
+    let name: String
+    let state: State
+    /// The safety number was compared.
+    let isVerified: Bool
+    let initiator: Int64
+}
+
+/// Contacts in the store.
+enum ContactRows {
+    private static let columns = "SELECT id, account, name, state, verified, initiator FROM contact"
+
+    static func all(in connection: Connection) throws -> [Contact] {
+        try connection.query(columns + " ORDER BY name", row: read).map { try decode($0) }
+    }
+
+    static func find(_ id: Int64, in connection: Connection) throws -> Contact? {
+        try connection.first(columns + " WHERE id = ?", .integer(id), row: read).map { try decode($0) }
+    }
+
+    static func find(account: AccountPublicKey, in connection: Connection) throws -> Contact? {
+        try connection.first(columns + " WHERE account = ?", .blob(account.bytes), row: read).map { try decode($0) }
+    }
+
+    /// The contact of this name; an unambiguous beginning of a name is enough.
+    static func find(name: String, in connection: Connection) throws -> Contact {
+        let contacts = try all(in: connection)
+        if let exact = contacts.first(where: { $0.name == name }) { return exact }
+        let similar = contacts.filter { $0.name.lowercased().hasPrefix(name.lowercased()) }
+        if !name.isEmpty, similar.count == 1, let only = similar.first { return only }
+        throw DeviceError.unknownContact(
+            name, nearest: similar.first?.name ?? contacts.first { $0.name.first == name.first }?.name)
+    }
+
+    private typealias Fields = (
+        id: Int64, account: [UInt8], name: String, state: Int64, verified: Bool, initiator: Int64
+    )
+
+    private static func read(_ row: Row) throws(StoreError) -> Fields {
+        (
+            try row.integer(0), try row.blob(1), try row.text(2), try row.integer(3), try row.flag(4),
+            try row.integer(5)
+        )
+    }
+
+    private static func decode(_ fields: Fields) throws -> Contact {
+        Contact(
+            id: fields.id, account: try AccountPublicKey(fields.account), name: fields.name,
+            state: Contact.State(rawValue: fields.state) ?? .requested, isVerified: fields.verified,
+            initiator: fields.initiator)
+    }
+
+    /// Adds a contact; `name` is what the person chose, else `claimed` is what the other side calls itself.
+    static func insert(
+        account: AccountPublicKey, name: String?, claimed: String, state: Contact.State, initiator: Int64,
+        roster: Roster, in connection: Connection
+    ) throws -> Int64 {
+        let chosen = try freeName(name ?? claimed, account: account, in: connection)
+        try connection.execute(
+            "INSERT INTO contact (account, name, name_is_given, state, initiator) VALUES (?, ?, ?, ?, ?)",
+            .blob(account.bytes), .text(chosen), .flag(name != nil), .integer(state.rawValue), .integer(initiator))
+        let id = connection.lastInsertRowID
+        for entry in roster.entries {
+            try connection.execute(
+                "INSERT INTO contact_roster (contact, sequence, encoded) VALUES (?, ?, ?)", .integer(id),
+                .integer(Int64(clamping: entry.sequence)), .blob(entry.encoded))
+        }
+        return id
+    }
+
+    /// A name that no contact has: names are told by strangers, and must not pass for those of others.
+    private static func freeName(
+        _ wanted: String, account: AccountPublicKey, in connection: Connection
+    ) throws(StoreError) -> String {
+        let base = wanted.isEmpty ? "contact-" + Hex.encode(account.bytes.prefix(3)) : wanted
+        var candidate = base
+        var number = 2
+        while try isTaken(candidate, in: connection) {
+            candidate = "\(base)-\(number)"
+            number += 1
+        }
+        return candidate
+    }
+
+    static func isTaken(_ name: String, in connection: Connection) throws(StoreError) -> Bool {
+        try connection.first("SELECT 1 FROM contact WHERE name = ?", .text(name)) { row throws(StoreError) in
+            try row.integer(0)
+        } != nil
+    }
+
+    static func roster(of contact: Contact, in connection: Connection) throws -> Roster {
+        let entries = try connection.query(
+            "SELECT encoded FROM contact_roster WHERE contact = ? ORDER BY sequence", .integer(contact.id)
+        ) { row throws(StoreError) in try row.blob(0) }
+        return try Roster(verifying: entries, account: contact.account)
+    }
+
+    /// The other side has accepted; a name that the person gave stays.
+    static func confirm(_ contact: Contact, claimed: String, in connection: Connection) throws(StoreError) {
+        try connection.execute(
+            "UPDATE contact SET state = ? WHERE id = ?", .integer(Contact.State.confirmed.rawValue),
+            .integer(contact.id))
+        guard !claimed.isEmpty, claimed != contact.name else { return }
+        let free = try freeName(claimed, account: contact.account, in: connection)
+        try connection.execute(
+            "UPDATE contact SET name = ? WHERE id = ? AND name_is_given = 0", .text(free), .integer(contact.id))
+    }
+
+    static func setVerified(_ contact: Int64, _ verified: Bool, in connection: Connection) throws(StoreError) {
+        try connection.execute(
+            "UPDATE contact SET verified = ? WHERE id = ?", .flag(verified), .integer(contact))
+    }
+
+    // MARK: The grant that a contact offered in return
+
+    struct Redeem: Sendable {
+        let contact: Int64
+        let secret: SecretBytes
+        let initiator: Int64
+        let oneTime: Int64
+    }
+
+    static func setRedeem(
+        _ contact: Int64, secret: SecretBytes, oneTime: Int64, in connection: Connection
+    ) throws(StoreError) {
+        try connection.execute(
+            "UPDATE contact SET redeem_secret = ?, redeem_initiator = ? WHERE id = ?", .secret(secret),
+            .integer(oneTime), .integer(contact))
+    }
+
+    static func redeems(in connection: Connection) throws(StoreError) -> [Redeem] {
+        try connection.query(
+            """
+            SELECT id, redeem_secret, initiator, redeem_initiator FROM contact WHERE redeem_secret IS NOT NULL
+            """
+        ) { row throws(StoreError) in
+            Redeem(
+                contact: try row.integer(0), secret: try row.secret(1), initiator: try row.integer(2),
+                oneTime: try row.integer(3))
+        }
+    }
+
+    static func redeemed(_ redeem: Redeem, in connection: Connection) throws(StoreError) {
+        try connection.execute(
+            "UPDATE contact SET redeem_secret = NULL, redeem_initiator = NULL WHERE id = ?",
+            .integer(redeem.contact))
+        try InitiatorRows.delete(redeem.oneTime, in: connection)
+    }
+}

@@ -1,0 +1,149 @@
+public import Logging
+public import NIOCore
+public import SpeemConfig
+public import SpeemIdentity
+import SpeemStore
+import SpeemTransport
+
+/// A reader device, from its store to its connections.
+public final class Device: Sendable {
+    let state: DeviceState
+    let connections: NodeConnections
+    let reader: MailReader
+    let courier: CourierQueue
+    let supply: PrekeySupply
+    let clock: WallClock
+    let inviteLifetime: Int64
+    /// New messages or changed states.
+    let news: Signal
+    /// Something to send.
+    let work: Signal
+    /// The account has a node now.
+    let claimed = Signal()
+
+    /// Makes the identity in a new store, and returns the account's recovery words, to be shown once.
+    ///
+    /// - Throws: ``DeviceError``, ``SpeemStore/StoreError``.
+    public static func initialise(_ config: Config) async throws -> RecoveryWords {
+        if !config.name.isEmpty { try ContactName.check(config.name) }
+        let store = try await openStore(config, mayCreate: true)
+        do {
+            let words = try await DeviceState.create(store: store, name: config.name)
+            await store.close()
+            return words
+        } catch {
+            await store.close()
+            throw error
+        }
+    }
+
+    /// Opens the device.
+    ///
+    /// - Throws: ``DeviceError``, ``SpeemStore/StoreError``.
+    public static func open(
+        _ config: Config, group: any EventLoopGroup, clock: WallClock = .system, logger: Logger
+    ) async throws -> Device {
+        let store: Store
+        do {
+            store = try await openStore(config, mayCreate: false)
+        } catch StoreError.missing(_, reason: StoreError.neverMade) {
+            throw DeviceError.notInitialised
+        }
+        do {
+            let state = try await DeviceState.load(store: store, logger: logger)
+            if store.report.droppedFrames > 0 {
+                logger.warning("the last transaction was torn by a power cut and was dropped")
+            }
+            return Device(state: state, config: config, group: group, clock: clock)
+        } catch {
+            await store.close()
+            throw error
+        }
+    }
+
+    private static func openStore(_ config: Config, mayCreate: Bool) async throws -> Store {
+        try await Store.open(
+            Store.Options(
+                folder: config.dataFolder, keyPath: config.keyFile, migrations: DeviceSchema.migrations,
+                mayCreate: mayCreate))
+    }
+
+    private init(state: DeviceState, config: Config, group: any EventLoopGroup, clock: WallClock) {
+        let news = Signal()
+        let work = Signal()
+        let connections = NodeConnections(state: state, group: group)
+        self.state = state
+        self.connections = connections
+        self.clock = clock
+        self.news = news
+        self.work = work
+        inviteLifetime = config.inviteLifetime
+        reader = MailReader(state: state, connections: connections, clock: clock) { events in
+            guard !events.isEmpty else { return }
+            news.notify()
+            // Receipts and answers may be waiting now.
+            work.notify()
+        }
+        courier = CourierQueue(courier: Courier(state: state, connections: connections), news: news)
+        supply = PrekeySupply(state: state, connections: connections, clock: clock)
+    }
+
+    /// Closes connections and store.
+    public func close() async {
+        await connections.closeAll()
+        await state.store.close()
+    }
+
+    /// What a visit to the nodes brought.
+    public struct SyncReport: Sendable {
+        public var received = 0
+        /// Why something is left undone.
+        public var problem: String?
+    }
+
+    /// Reads all mail, answers contact requests, sends what waits and brings prekeys: what a command does when no
+    /// daemon runs.
+    public func sync() async -> SyncReport {
+        var report = SyncReport()
+        do {
+            // Answers to what was read bring no new mail at once; a second look costs one round trip.
+            report.received = try await reader.drain(subscribe: false).count
+            try await supply.refill()
+        } catch DeviceError.noNode {
+            report.problem = nil
+        } catch {
+            report.problem = "\(error)"
+        }
+        do {
+            _ = try await RedeemFlow(state: state, connections: connections).redeemAll()
+            let outcome = try await courier.deliver()
+            if outcome.isWaiting { report.problem = outcome.reason }
+        } catch {
+            report.problem = "\(error)"
+        }
+        return report
+    }
+}
+
+/// One delivery round at a time, so that commands and the daemon's own loop do not get in each other's way.
+actor CourierQueue {
+    private let courier: Courier
+    private let news: Signal
+    private var running: Task<Courier.Outcome, any Error>?
+
+    init(courier: Courier, news: Signal) {
+        self.courier = courier
+        self.news = news
+    }
+
+    /// A round that begins after this call.
+    func deliver() async throws -> Courier.Outcome {
+        while let running { _ = try? await running.value }
+        let task = Task { try await courier.deliver() }
+        running = task
+        defer { running = nil }
+        let outcome = try await task.value
+        if outcome.stored > 0 { news.notify() }
+        return outcome
+    }
+}

@@ -1,0 +1,230 @@
+import Logging
+import SpeemCrypto
+public import SpeemTransport
+import SpeemIdentity
+import SpeemSessions
+import SpeemStore
+
+/// The device's methods, for the control socket and for commands that run without a daemon.
+public struct DeviceControl: ControlHandler {
+    let device: Device
+    /// Whether a daemon looks after mail in the background; else each command does.
+    let isDaemon: Bool
+
+    /// How long a command waits for the network before it tells how far it came.
+    private static let patience: Duration = .seconds(8)
+
+    public init(device: Device, isDaemon: Bool) {
+        self.device = device
+        self.isDaemon = isDaemon
+    }
+
+    public func call(_ method: String, _ parameters: JSON, session: ControlSession) async throws -> JSON {
+        do {
+            switch method {
+            case "invite": return try await invite(parameters)
+            case "accept": return try await accept(parameters)
+            case "contacts": return try await contacts()
+            case "verify": return try await verify(parameters)
+            case "send": return try await send(parameters)
+            case "inbox": return try await inbox(parameters)
+            case "follow": return try await follow(session)
+            case "sent": return try await sent(parameters)
+            case "status": return try await status()
+            default: throw ControlError.methodNotFound(method)
+            }
+        } catch {
+            throw Self.controlError(error)
+        }
+    }
+
+    /// The error as JSON-RPC carries it.
+    public static func controlError(_ error: any Error) -> ControlError {
+        switch error {
+        case let error as ControlError: error
+        case let error as DeviceError: ControlError(code: 1, message: "\(error)", hint: error.hint)
+        case let error as TransportError:
+            ControlError(code: 1, message: "\(error)", hint: "try again when the node can be reached")
+        case let error as Invite.TextError:
+            ControlError(code: 1, message: "\(error)", hint: "copy the whole text, from speem: to its end")
+        default: ControlError(code: 1, message: "\(error)")
+        }
+    }
+
+    // MARK: Meeting
+
+    private func invite(_ parameters: JSON) async throws -> JSON {
+        let lifetime = parameters["lifetime_seconds"]?.integerValue ?? device.inviteLifetime
+        guard lifetime > 0 else { throw ControlError.invalidParameters("an invite lives for a second at least") }
+        try await refill()
+        let invite = try await InviteFlow(
+            state: device.state, connections: device.connections, clock: device.clock
+        ).make(lifetime: lifetime)
+        return .object([
+            "kind": .string("contact"), "invite": .string(invite.text), "qr": .string(invite.qrText),
+            "expires": .integer(Int64(clamping: invite.expires)),
+        ])
+    }
+
+    /// A contact that takes the invite needs prekeys; without a daemon this command brings them.
+    private func refill() async throws {
+        guard !isDaemon else { return }
+        try await device.supply.refill()
+    }
+
+    private func accept(_ parameters: JSON) async throws -> JSON {
+        guard let text = parameters["invite"]?.stringValue else {
+            throw ControlError.invalidParameters("accept takes an invite")
+        }
+        let invite = try Invite(text: text)
+        let now = device.clock.seconds()
+        switch invite.purpose {
+        case .claim:
+            try await ClaimFlow(state: device.state, connections: device.connections).claim(invite)
+            try await device.supply.refill()
+            device.claimed.notify()
+            return .object([
+                "kind": .string("claim"), "node_key": .string(Hex.encode(invite.node.noise.bytes)),
+                "addresses": .array(invite.node.addresses.map { .string($0) }),
+            ])
+        case .link:
+            throw DeviceError.invite(
+                "this invite links a further device of one account, which this version cannot do yet", hint: nil)
+        case .contact(let inviter):
+            if invite.expires != 0, invite.expires < UInt64(clamping: now) {
+                throw DeviceError.invite("the invite has expired", hint: "ask for a new invite")
+            }
+            let contact = try await AcceptFlow(
+                state: device.state, connections: device.connections, clock: device.clock
+            ).accept(invite, from: inviter, name: parameters["name"]?.stringValue)
+            if !isDaemon { try? await device.supply.refill() }
+            return .object([
+                "kind": .string("contact"), "contact": .string(contact.name),
+                "safety_number": .string(safetyNumber(contact).description),
+            ])
+        }
+    }
+
+    private func contacts() async throws -> JSON {
+        await syncIfAlone()
+        let contacts = try await device.state.store.read { try ContactRows.all(in: $0) }
+        return .array(
+            contacts.map { contact in
+                .object([
+                    "name": .string(contact.name), "account": .string(Hex.encode(contact.account.bytes)),
+                    "state": .string(contact.state.word), "verified": .bool(contact.isVerified),
+                ])
+            })
+    }
+
+    private func verify(_ parameters: JSON) async throws -> JSON {
+        let contact = try await contact(parameters)
+        if let verified = parameters["verified"]?.boolValue {
+            try await device.state.store.write {
+                try ContactRows.setVerified(contact.id, verified, in: $0)
+            }
+        }
+        let isVerified = parameters["verified"]?.boolValue ?? contact.isVerified
+        return .object([
+            "contact": .string(contact.name), "safety_number": .string(safetyNumber(contact).description),
+            "verified": .bool(isVerified),
+        ])
+    }
+
+    private func safetyNumber(_ contact: Contact) -> SafetyNumber {
+        SafetyNumber(device.state.account, contact.account)
+    }
+
+    private func contact(_ parameters: JSON) async throws -> Contact {
+        guard let name = parameters["contact"]?.stringValue else {
+            throw ControlError.invalidParameters("which contact?")
+        }
+        return try await device.state.store.read { try ContactRows.find(name: name, in: $0) }
+    }
+
+    // MARK: Messages
+
+    private func send(_ parameters: JSON) async throws -> JSON {
+        guard let text = parameters["text"]?.stringValue else { throw ControlError.invalidParameters("send takes a text") }
+        let contact = try await contact(parameters)
+        let outgoing = OutgoingMail(state: device.state)
+        let now = device.clock.milliseconds()
+        // From here on the message is on this disk, whatever happens to the network.
+        let id = try await device.state.store.write { connection in
+            try outgoing.queueText(text, to: contact, now: now, in: connection)
+        }
+        device.news.notify()
+        let device = device
+        let outcome = await Deadline.wait(Self.patience) { try? await device.courier.deliver() } ?? nil
+        device.work.notify()
+        let messages = try await device.state.store.read {
+            try MessageRows.sent(contact: contact.id, limit: 64, in: $0)
+        }
+        let state = messages.last { $0.id == id.bytes }?.state ?? .queued
+        var result: [String: JSON] = [
+            "contact": .string(contact.name), "id": .string(Hex.encode(id.bytes)), "state": .string(state.word),
+        ]
+        if state == .queued { result["reason"] = .string(outcome?.reason ?? "the node has not answered yet") }
+        return .object(result)
+    }
+
+    private func inbox(_ parameters: JSON) async throws -> JSON {
+        let problem = await syncIfAlone()
+        let unreadOnly = !(parameters["all"]?.boolValue ?? false)
+        let messages = try await device.state.store.write { connection in
+            let messages = try MessageRows.received(after: 0, unreadOnly: unreadOnly, in: connection)
+            if let last = messages.last { try MessageRows.markRead(upTo: last.number, in: connection) }
+            return messages
+        }
+        var result: [String: JSON] = ["messages": .array(messages.map(\.json))]
+        if let problem { result["problem"] = .string(problem) }
+        return .object(result)
+    }
+
+    /// Sends every unread message, and every one that comes, as notifications, until the caller goes.
+    private func follow(_ session: ControlSession) async throws -> JSON {
+        let stream = device.news.subscribe()
+        var last: Int64 = 0
+        func report() async throws {
+            let after = last
+            let messages = try await device.state.store.write { connection in
+                let messages = try MessageRows.received(after: after, unreadOnly: true, in: connection)
+                if let newest = messages.last { try MessageRows.markRead(upTo: newest.number, in: connection) }
+                return messages
+            }
+            for message in messages { try await session.notify("message", message.json) }
+            last = messages.last?.number ?? last
+        }
+        try await report()
+        for await _ in stream { try await report() }
+        return .null
+    }
+
+    private func sent(_ parameters: JSON) async throws -> JSON {
+        let problem = await syncIfAlone()
+        let contact = parameters["contact"]?.stringValue == nil ? nil : try await contact(parameters).id
+        let messages = try await device.state.store.read {
+            try MessageRows.sent(contact: contact, limit: 100, in: $0)
+        }
+        var result: [String: JSON] = ["messages": .array(messages.map(\.json))]
+        if let problem { result["problem"] = .string(problem) }
+        return .object(result)
+    }
+
+    /// Without a daemon a listing first looks at the nodes.
+    @discardableResult
+    private func syncIfAlone() async -> String? {
+        guard !isDaemon else { return nil }
+        let device = device
+        return await Deadline.wait(Self.patience) { await device.sync().problem } ?? "the node has not answered yet"
+    }
+}
+
+extension Message {
+    var json: JSON {
+        .object([
+            "contact": .string(contact), "id": .string(Hex.encode(id)), "text": .string(text),
+            "sent_ms": .integer(sent), "state": .string(state.word), "number": .integer(number),
+        ])
+    }
+}

@@ -1,0 +1,68 @@
+/// What a device cannot do, in words for a person.
+public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// `speem init` has not been run.
+    case notInitialised
+    /// `speem init` was run before.
+    case alreadyInitialised
+    /// The store is not new and holds no identity.
+    case identityMissing
+    /// There is no own node yet.
+    case noNode
+    /// There is an own node already.
+    case hasNode
+    case unknownContact(String, nearest: String?)
+    case nameTaken(String)
+    case badName(String)
+    /// A text that is empty or too long.
+    case badText(String)
+    /// The invite was made by this account.
+    case ownInvite
+    case alreadyContact(String)
+    /// An invite that this program cannot take.
+    case invite(String, hint: String?)
+    /// The node refused.
+    case refused(String)
+    /// No session with the contact's device.
+    case noSession(String)
+
+    public var description: String {
+        switch self {
+        case .notInitialised: "this device has no identity yet"
+        case .alreadyInitialised: "this device has an identity already"
+        case .identityMissing:
+            "the store holds no identity, although it is not new; no new one is made in its place"
+        case .noNode: "this account has no node yet"
+        case .hasNode: "this account has a node already"
+        case .unknownContact(let name, _): "there is no contact \"\(name)\""
+        case .nameTaken(let name): "there is a contact \"\(name)\" already"
+        case .badName(let reason): "this name cannot be used: \(reason)"
+        case .badText(let reason): "this text cannot be sent: \(reason)"
+        case .ownInvite: "this invite is your own: it is for somebody else"
+        case .alreadyContact(let name): "\"\(name)\" is a contact already"
+        case .invite(let words, _): words
+        case .refused(let words): "the node refused: \(words)"
+        case .noSession(let name): "there is no session with a device of \"\(name)\""
+        }
+    }
+
+    /// What to do about it.
+    public var hint: String? {
+        switch self {
+        case .notInitialised: "run speem init"
+        case .alreadyInitialised: "its contacts and messages stay; to begin anew choose another data folder"
+        case .identityMissing: "put the backup of the data folder back"
+        case .noNode: "run speem accept with the claim invite that the node shows"
+        case .hasNode: "one node for an account is supported so far"
+        case .unknownContact(_, let nearest):
+            nearest.map { "did you mean \"\($0)\"?" } ?? "speem contacts lists them"
+        case .nameTaken: "choose another with --name"
+        case .badName: "use up to 64 bytes of visible text"
+        case .badText: nil
+        case .ownInvite: "send it to the person you want to meet"
+        case .alreadyContact: nil
+        case .invite(_, let hint): hint
+        case .refused: nil
+        case .noSession: "wait until the contact's device has answered"
+        }
+    }
+}

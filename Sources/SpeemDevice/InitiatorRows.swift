@@ -1,0 +1,59 @@
+import SpeemCrypto
+import SpeemIdentity
+import SpeemStore
+import SpeemTransport
+
+/// What opens connections to one node for one purpose.
+struct Initiator: Sendable {
+    let id: Int64
+    let credentials: NodeCredentials
+    let addresses: [String]
+}
+
+/// Initiator keys in the store, each with the counter that its handshakes count with.
+enum InitiatorRows {
+    /// Counters that are reserved with one write: a crash skips the rest of them, and never repeats one.
+    static let block: Int64 = 1024
+
+    static func insert(
+        key: X25519.PrivateKey, preSharedKey: SecretBytes, node: NodeEntry, in connection: Connection
+    ) throws(StoreError) -> Int64 {
+        try connection.execute(
+            "INSERT INTO initiator (key, pre_shared_key, node_key, addresses) VALUES (?, ?, ?, ?)",
+            .secret(key.secret), .secret(preSharedKey), .blob(node.noise.bytes),
+            .text(node.addresses.joined(separator: "\n")))
+        return connection.lastInsertRowID
+    }
+
+    static func find(_ id: Int64, in connection: Connection) throws -> Initiator? {
+        let row = try connection.first(
+            "SELECT key, pre_shared_key, node_key, addresses FROM initiator WHERE id = ?", .integer(id)
+        ) { row throws(StoreError) in
+            (
+                key: try row.secret(0), psk: try row.secret(1), node: try row.blob(2), addresses: try row.text(3)
+            )
+        }
+        guard let row else { return nil }
+        return Initiator(
+            id: id,
+            credentials: NodeCredentials(
+                initiatorKey: try X25519.PrivateKey(row.key), preSharedKey: row.psk,
+                nodeKey: try X25519.PublicKey(row.node)),
+            addresses: row.addresses.split(separator: "\n").map(String.init))
+    }
+
+    static func delete(_ id: Int64, in connection: Connection) throws(StoreError) {
+        try connection.execute("DELETE FROM initiator WHERE id = ?", .integer(id))
+    }
+
+    /// Reserves a block and returns its first counter.
+    static func reserve(_ id: Int64, in connection: Connection) throws(StoreError) -> Int64 {
+        try connection.execute(
+            "UPDATE initiator SET counter = counter + ? WHERE id = ?", .integer(block), .integer(id))
+        let reserved =
+            try connection.first("SELECT counter FROM initiator WHERE id = ?", .integer(id)) {
+                row throws(StoreError) in try row.integer(0)
+            } ?? block
+        return reserved - block + 1
+    }
+}

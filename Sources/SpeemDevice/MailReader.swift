@@ -1,0 +1,131 @@
+import Logging
+import SpeemProtocol
+import SpeemStore
+import SpeemTransport
+import SwiftProtobuf
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The device's own node as the store knows it.
+struct OwnNode: Sendable {
+    let initiator: Int64
+    let isClaimed: Bool
+    let cursor: Int64
+    let epoch: [UInt8]?
+    let commitNumber: Int64
+
+    static func find(in connection: Connection) throws(StoreError) -> OwnNode? {
+        try connection.first(
+            "SELECT initiator, claim_secret IS NULL, cursor, node_epoch, commit_number FROM own_node"
+        ) { row throws(StoreError) in
+            OwnNode(
+                initiator: try row.integer(0), isClaimed: try row.flag(1), cursor: try row.integer(2),
+                epoch: try row.optionalBlob(3), commitNumber: try row.integer(4))
+        }
+    }
+}
+
+/// Drains the own node's mailbox: commit here, then acknowledge there.
+struct MailReader: Sendable {
+    let state: DeviceState
+    let connections: NodeConnections
+    let clock: WallClock
+    /// Told about every batch after it is committed.
+    let onEvents: @Sendable ([IncomingMail.Event]) async -> Void
+
+    /// Envelopes in one transaction.
+    private static let batch = 64
+
+    /// Reads all there is; with `subscribe` the node pushes what comes later.
+    ///
+    /// - Returns: the connection, and how many envelopes were read.
+    func drain(subscribe: Bool) async throws -> (connection: ClientConnection, count: Int) {
+        let node = try await ownNode()
+        let connection = try await connections.connection(node.initiator)
+        var cursor = node.cursor
+        var count = 0
+        while true {
+            let after = cursor
+            let response = try await connection.request(
+                .with {
+                    $0.drain = .with {
+                        $0.after = UInt64(clamping: after)
+                        $0.subscribe = subscribe
+                    }
+                })
+            try response.requireNoRefusal()
+            guard case .drained(let drained) = response.kind else { throw TransportError.violation("not a drain") }
+            try await check(drained, node)
+            if !drained.envelopes.isEmpty {
+                cursor = try await take(drained.envelopes, over: connection)
+                count += drained.envelopes.count
+            }
+            guard drained.more, !drained.envelopes.isEmpty else { return (connection, count) }
+        }
+    }
+
+    /// Commits envelopes, tells about them, and lets the node delete them. Returns the highest sequence number.
+    @discardableResult
+    func take(_ envelopes: [WireEnvelope], over connection: ClientConnection) async throws -> Int64 {
+        var highest: Int64 = 0
+        var rest = envelopes[...]
+        while !rest.isEmpty {
+            let part = Array(rest.prefix(Self.batch))
+            rest = rest.dropFirst(part.count)
+            let incoming = IncomingMail(state: state, now: clock.seconds())
+            let last = part.map { Int64(clamping: $0.sequence) }.max() ?? 0
+            let events = try await state.store.write { connection in
+                let events = try incoming.take(part, in: connection)
+                try connection.execute("UPDATE own_node SET cursor = max(cursor, ?)", .integer(last))
+                return events
+            }
+            highest = max(highest, last)
+            for case .rejected(let reason) in events { state.logger.warning("an envelope was refused: \(reason)") }
+            await onEvents(events)
+            let response = try await connection.request(
+                .with { $0.acknowledge = .with { $0.sequences = part.map(\.sequence) } })
+            try response.requireNoRefusal()
+        }
+        return highest
+    }
+
+    private func ownNode() async throws -> OwnNode {
+        guard let node = try await state.store.read({ try OwnNode.find(in: $0) }), node.isClaimed else {
+            throw DeviceError.noNode
+        }
+        return node
+    }
+
+    /// A step back of the node's commit number means an older disk; another epoch, another store.
+    private func check(_ drained: WireDrained, _ node: OwnNode) async throws {
+        let epoch = [UInt8](drained.nodeEpoch)
+        let commits = Int64(clamping: drained.commitNumber)
+        if let known = node.epoch, known != epoch {
+            state.logger.error("the node has another store than before: it was replaced")
+        } else if commits < node.commitNumber {
+            state.logger.error("the node's store has gone back: it was restored from an older copy")
+        }
+        guard node.epoch != epoch || commits > node.commitNumber else { return }
+        try await state.store.write { connection in
+            try connection.execute(
+                "UPDATE own_node SET node_epoch = ?, commit_number = ?", .blob(epoch), .integer(commits))
+        }
+    }
+}
+
+/// The time of day, passed in.
+public struct WallClock: Sendable {
+    /// Unix milliseconds.
+    let milliseconds: @Sendable () -> Int64
+
+    public init(milliseconds: @escaping @Sendable () -> Int64) { self.milliseconds = milliseconds }
+
+    func seconds() -> Int64 { milliseconds() / 1000 }
+
+    /// The system's.
+    public static let system = WallClock { Int64(clamping: Int(Date().timeIntervalSince1970 * 1000)) }
+}

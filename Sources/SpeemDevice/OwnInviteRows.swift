@@ -1,0 +1,53 @@
+import SpeemCrypto
+import SpeemStore
+
+/// Invites that this device has made.
+struct OwnInvite: Sendable {
+    let id: Int64
+    let secret: SecretBytes
+    /// Unix seconds.
+    let expires: Int64
+}
+
+enum OwnInviteRows {
+    /// Invites whose request keys are tried for a contact request: a bound on the work that one costs.
+    static let maxOpen: Int64 = 64
+    /// Seconds after its end that an invite's request key is still tried: the request may have waited in the mailbox.
+    static let afterlife: Int64 = 90 * 24 * 3600
+
+    static func insert(
+        secret: SecretBytes, isOwn: Bool, expires: Int64, in connection: Connection
+    ) throws(StoreError) -> OwnInvite {
+        try connection.execute(
+            "INSERT INTO invite (secret, own, expires) VALUES (?, ?, ?)", .secret(secret), .flag(isOwn),
+            .integer(expires))
+        return OwnInvite(id: connection.lastInsertRowID, secret: secret, expires: expires)
+    }
+
+    /// Invites that may still be answered, newest first.
+    static func open(now: Int64, in connection: Connection) throws(StoreError) -> [OwnInvite] {
+        try connection.query(
+            """
+            SELECT id, secret, expires FROM invite WHERE own = 1 AND used = 0 AND expires > ? ORDER BY id DESC LIMIT ?
+            """, .integer(now - afterlife), .integer(maxOpen)
+        ) { row throws(StoreError) in
+            OwnInvite(id: try row.integer(0), secret: try row.secret(1), expires: try row.integer(2))
+        }
+    }
+
+    static func find(secret: SecretBytes, in connection: Connection) throws(StoreError) -> OwnInvite? {
+        try connection.first(
+            "SELECT id, secret, expires FROM invite WHERE secret = ?", .secret(secret)
+        ) { row throws(StoreError) in
+            OwnInvite(id: try row.integer(0), secret: try row.secret(1), expires: try row.integer(2))
+        }
+    }
+
+    static func use(_ invite: OwnInvite, in connection: Connection) throws(StoreError) {
+        try connection.execute("UPDATE invite SET used = 1 WHERE id = ?", .integer(invite.id))
+    }
+
+    static func clean(now: Int64, in connection: Connection) throws(StoreError) {
+        try connection.execute("DELETE FROM invite WHERE expires < ?", .integer(now - afterlife))
+    }
+}

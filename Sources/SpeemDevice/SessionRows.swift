@@ -1,0 +1,45 @@
+import SpeemIdentity
+import SpeemSessions
+import SpeemStore
+
+/// Sessions in the store.
+enum SessionRows {
+    /// Sessions with one device at the most: both sides may begin one at the same time, and a restored one begins anew.
+    private static let perDevice = 8
+
+    static func find(_ id: [UInt8], in connection: Connection) throws -> (session: Session, contact: Int64)? {
+        let row = try connection.first("SELECT encoded, contact FROM session WHERE id = ?", .blob(id)) {
+            row throws(StoreError) in (encoded: try row.secret(0), contact: try row.integer(1))
+        }
+        return try row.map { (try Session(encoded: $0.encoded), $0.contact) }
+    }
+
+    /// The session with a device that was used last and can send.
+    static func newest(contact: Int64, device: DeviceID, in connection: Connection) throws -> Session? {
+        let rows = try connection.query(
+            "SELECT encoded FROM session WHERE contact = ? AND device = ? ORDER BY used DESC", .integer(contact),
+            .blob(device.bytes)
+        ) { row throws(StoreError) in try row.secret(0) }
+        for row in rows {
+            let session = try Session(encoded: row)
+            if session.canSend { return session }
+        }
+        return nil
+    }
+
+    /// Keeps the session's new state, together with what the message did.
+    static func save(_ session: Session, contact: Int64, in connection: Connection) throws(StoreError) {
+        let device = session.peer.device.id
+        try connection.execute(
+            """
+            INSERT INTO session (id, contact, device, encoded, used)
+            VALUES (?1, ?2, ?3, ?4, (SELECT coalesce(max(used), 0) + 1 FROM session))
+            ON CONFLICT (id) DO UPDATE SET encoded = ?4, used = excluded.used
+            """, .blob(session.id), .integer(contact), .blob(device.bytes), .secret(session.encoded))
+        try connection.execute(
+            """
+            DELETE FROM session WHERE contact = ?1 AND device = ?2 AND id NOT IN
+                (SELECT id FROM session WHERE contact = ?1 AND device = ?2 ORDER BY used DESC LIMIT ?3)
+            """, .integer(contact), .blob(device.bytes), .integer(Int64(perDevice)))
+    }
+}

@@ -1,0 +1,40 @@
+import CAvahi
+import CStaticShims
+
+/// The Avahi client library inside the binary. Finding peers comes with a later version; this tells what is linked.
+public enum AvahiLibrary {
+    /// The version of the linked libdbus, such as "1.14.10".
+    public static var dbusVersion: String {
+        var major: Int32 = 0
+        var minor: Int32 = 0
+        var micro: Int32 = 0
+        dbus_get_version(&major, &minor, &micro)
+        return "\(major).\(minor).\(micro)"
+    }
+
+    /// What the client library learns from the system's avahi-daemon: its version, or why it cannot be asked.
+    ///
+    /// The library itself does not tell its version. Blocks for as long as D-Bus takes to answer.
+    public static func daemonVersion() -> Result<String, AvahiFailure> {
+        guard let poll = avahi_simple_poll_new() else { return .failure(AvahiFailure(words: "out of memory")) }
+        defer { avahi_simple_poll_free(poll) }
+        var code: Int32 = 0
+        let client = avahi_client_new(
+            avahi_simple_poll_get(poll), AvahiClientFlags(rawValue: 0), { _, _, _ in }, nil, &code)
+        guard let client else {
+            return .failure(AvahiFailure(words: avahi_strerror(code).map { String(cString: $0) } ?? "error \(code)"))
+        }
+        defer { avahi_client_free(client) }
+        guard let version = avahi_client_get_version_string(client) else {
+            return .failure(AvahiFailure(words: "it does not tell its version"))
+        }
+        return .success(String(cString: version))
+    }
+}
+
+/// Why avahi-daemon cannot be asked, in the library's words.
+public struct AvahiFailure: Error, Equatable, Sendable, CustomStringConvertible {
+    let words: String
+
+    public var description: String { words.lowercased() }
+}

@@ -1,0 +1,46 @@
+import ArgumentParser
+import Logging
+import ServiceLifecycle
+import SpeemConfig
+import SpeemDevice
+import SpeemIdentity
+import SpeemNode
+import SpeemQR
+import UnixSignals
+
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Run as a node or a device, as the configuration says.",
+        discussion: """
+            A node makes what is missing, listens, and shows a claim invite while nobody owns it. A device stays \
+            connected to its node. Both run in the foreground until they are told to stop (SIGTERM, SIGINT).
+            """)
+
+    @OptionGroup var options: GlobalOptions
+
+    func run() async throws {
+        let config = try options.load()
+        let logger = Logs.make(config, daemon: true)
+        let service: any Service
+        switch config.role {
+        case .node:
+            let node = try await NodeService.start(config, logger: logger)
+            show(node.announcement)
+            service = node
+        case .device:
+            service = try await DeviceService.start(config, logger: logger)
+            Output.note("speem: running; commands go through \(config.controlSocket)")
+        }
+        let group = ServiceGroup(
+            services: [service], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        try await group.run()
+    }
+
+    private func show(_ announcement: NodeService.Announcement) {
+        for address in announcement.addresses { Output.note("speem: listening on \(address)") }
+        guard let invite = announcement.claim else { return }
+        Output.note("speem: nobody owns this node; take it from a device with: speem accept INVITE")
+        InviteCommand.show(text: invite.text, qr: invite.qrText)
+    }
+}

@@ -1,0 +1,69 @@
+import ArgumentParser
+import SpeemTransport
+
+struct SendCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "send",
+        abstract: "Send a text to a contact.",
+        discussion: """
+            Says how far the message has come: "stored" when the contact's node has it on disk, "queued" when it is only \
+            here; then speem run, or the next command, sends it. speem sent shows when it is "delivered".
+            """)
+
+    @OptionGroup var options: GlobalOptions
+
+    @Argument(help: "The contact's name.")
+    var contact: String
+
+    @Argument(help: "The text; - reads it from standard input.")
+    var text: String
+
+    @Flag(help: "Print the result as JSON.")
+    var json = false
+
+    func run() async throws {
+        var message = text
+        if text == "-" {
+            var lines: [String] = []
+            while let line = readLine() { lines.append(line) }
+            message = lines.joined(separator: "\n")
+        }
+        let result = try await Caller.call(
+            "send", ["contact": .string(contact), "text": .string(message)], config: try options.load())
+        if json { return Output.line(JSONText.text(result)) }
+        let name = Output.printable(result["contact"]?.stringValue ?? "?")
+        switch result["state"]?.stringValue {
+        case "stored": Output.line("stored: \(name)'s node has it")
+        case "delivered": Output.line("delivered to \(name)")
+        case "failed": throw Failure("\(name)'s node refused the message for good", hint: "speem sent shows it")
+        default:
+            Output.line("queued: \(Output.printable(result["reason"]?.stringValue ?? "the node cannot be reached"))")
+        }
+    }
+}
+
+struct SentCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sent", abstract: "List what was sent, and how far it has come: queued, stored, delivered.")
+
+    @OptionGroup var options: GlobalOptions
+
+    @Argument(help: "Only what was sent to this contact.")
+    var contact: String?
+
+    @Flag(help: "Print the list as JSON.")
+    var json = false
+
+    func run() async throws {
+        var parameters: [String: JSON] = [:]
+        if let contact { parameters["contact"] = .string(contact) }
+        let result = try await Caller.call("sent", parameters, config: try options.load())
+        if json { return Output.line(JSONText.text(result)) }
+        for message in result["messages"]?.arrayValue ?? [] {
+            let state = message["state"]?.stringValue ?? "?"
+            let name = Output.printable(message["contact"]?.stringValue ?? "?")
+            Output.line("\(state)\t\(name)\t\(Output.printable(message["text"]?.stringValue ?? ""))")
+        }
+        if let problem = result["problem"]?.stringValue { Output.note("speem: \(Output.printable(problem))") }
+    }
+}

@@ -1,0 +1,59 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// What the program prints: results on standard output, all else on standard error.
+enum Output {
+    /// A line of the result. When nobody reads it any more the program ends.
+    static func line(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+
+    /// A line about what happens, for people.
+    static func note(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+
+    static func error(_ failure: Failure) {
+        note("speem: error: \(printable(failure.message))")
+        if let hint = failure.hint { note("hint: \(printable(hint))") }
+    }
+
+    /// Whether a person looks at standard output.
+    static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+    /// Text from others, safe for a terminal: nothing in it moves the cursor, changes colours or turns the order of
+    /// what is around it. Line ends stay when `lines` is set.
+    static func printable(_ text: String, lines: Bool = false) -> String {
+        var result = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .control: result.append(lines && scalar == "\n" ? scalar : "\u{fffd}")
+            // Joiners belong to scripts and emoji; other format characters override the direction or hide.
+            case .format where scalar.value != 0x200d && scalar.value != 0x200c: result.append("\u{fffd}")
+            case .lineSeparator, .paragraphSeparator: result.append("\u{fffd}")
+            default: result.append(scalar)
+            }
+        }
+        return String(result)
+    }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        let bytes = Array(text.utf8)
+        var done = 0
+        while done < bytes.count {
+            let count = bytes.withUnsafeBytes { buffer in
+                #if canImport(Glibc)
+                    Glibc.write(descriptor, buffer.baseAddress.map { $0 + done }, bytes.count - done)
+                #elseif canImport(Musl)
+                    Musl.write(descriptor, buffer.baseAddress.map { $0 + done }, bytes.count - done)
+                #else
+                    Darwin.write(descriptor, buffer.baseAddress.map { $0 + done }, bytes.count - done)
+                #endif
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { exit(1) }
+            done += count
+        }
+    }
+}

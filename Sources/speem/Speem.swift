@@ -1,0 +1,54 @@
+import ArgumentParser
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// The command `speem`.
+struct Speem: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "speem",
+        abstract: "Serverless, end-to-end encrypted messages, and a node at home that keeps them.",
+        discussion: """
+            A node is always on and keeps sealed messages; a device reads and writes them. One file sets up either.
+
+            A first evening, on the board and on the laptop:
+
+              board:   speem run --config node.toml       shows a claim invite
+              laptop:  speem init --name alice            shows the recovery words, once
+              laptop:  speem accept speem:…               the laptop takes the node
+              laptop:  speem run                          stays connected
+              laptop:  speem invite                       an invite for a friend
+              laptop:  speem send bob "hello"
+
+            Exit status: 0 when done, 1 when it failed, 64 when the command line is wrong.
+            """,
+        version: VersionCommand.line,
+        subcommands: [
+            RunCommand.self, InitCommand.self, InviteCommand.self, AcceptCommand.self, ContactsCommand.self,
+            VerifyCommand.self, SendCommand.self, InboxCommand.self, SentCommand.self, StatusCommand.self,
+            ConfigCommand.self, VersionCommand.self,
+        ])
+}
+
+@main
+enum Main {
+    static func main() async {
+        // A pipe that nobody reads any more ends the command with an error, not with a signal.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try Speem.parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            Failure.report(error)
+        }
+    }
+}
