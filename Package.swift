@@ -84,7 +84,7 @@ let package = Package(
                 name: "speem",
                 dependencies: [
                     "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemConfig", "SpeemQR",
-                    "SpeemTransport", "SpeemDiscovery", "SpeemNode", "SpeemDevice",
+                    "SpeemTransport", "SpeemDiscovery", "SpeemNode", "SpeemDevice", "CStaticShims",
                     .product(name: "ArgumentParser", package: "swift-argument-parser"), log, lifecycle,
                 ] + nio,
                 swiftSettings: settings)

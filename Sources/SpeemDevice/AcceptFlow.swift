@@ -26,15 +26,19 @@ struct AcceptFlow: Sendable {
     /// - Returns: the contact.
     func accept(_ invite: Invite, from inviter: Invite.Inviter, name: String?) async throws -> Contact {
         guard inviter.account != state.account else { throw DeviceError.ownInvite }
+        let begun = try await pending(invite.secret)
         if let known = try await state.store.read({ try ContactRows.find(account: inviter.account, in: $0) }),
-            try await pending(invite.secret) == nil
+            begun?.contact != known.id
         {
+            // They met another way in between: what was begun is not needed.
+            if let begun { try await giveUp(begun) }
             throw DeviceError.alreadyContact(known.name)
         }
-        if let name {
+        if let name, begun == nil {
             try ContactName.check(name)
-            let isTaken = try await state.store.read { try ContactRows.isTaken(name, in: $0) }
-            if isTaken, try await pending(invite.secret) == nil { throw DeviceError.nameTaken(name) }
+            guard try await !state.store.read({ try ContactRows.isTaken(name, in: $0) }) else {
+                throw DeviceError.nameTaken(name)
+            }
         }
         let plan = try await prepare(invite, inviter, name: name)
         let now = clock.seconds()

@@ -33,8 +33,7 @@ extension AcceptFlow {
             let permanent = X25519.PrivateKey(random: state.random)
             let permanentID = try InitiatorRows.insert(
                 key: permanent, preSharedKey: keys.grantPreSharedKey, node: invite.node, in: connection)
-            let oneTime = try InitiatorRows.insert(
-                key: keys.initiatorKey, preSharedKey: keys.preSharedKey, node: invite.node, in: connection)
+            let oneTime = try InitiatorRows.insertOneTime(keys, node: invite.node, in: connection)
             let reciprocal = state.random.secret(Invite.secretLength)
             _ = try OwnInviteRows.insert(secret: reciprocal, isOwn: false, expires: expires, in: connection)
             try connection.execute(

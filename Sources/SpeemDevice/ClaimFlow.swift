@@ -80,8 +80,7 @@ struct ClaimFlow: Sendable {
             let permanent = X25519.PrivateKey(random: state.random)
             let permanentID = try InitiatorRows.insert(
                 key: permanent, preSharedKey: keys.grantPreSharedKey, node: invite.node, in: connection)
-            let oneTime = try InitiatorRows.insert(
-                key: keys.initiatorKey, preSharedKey: keys.preSharedKey, node: invite.node, in: connection)
+            let oneTime = try InitiatorRows.insertOneTime(keys, node: invite.node, in: connection)
             let entry = try RosterEntry.next(
                 after: roster.newest, signedBy: state.local.keys, devices: roster.devices, nodes: [invite.node])
             try OwnRoster.insert(entry, in: connection)

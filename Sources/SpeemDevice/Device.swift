@@ -71,7 +71,7 @@ public final class Device: Sendable {
     private init(state: DeviceState, config: Config, group: any EventLoopGroup, clock: WallClock) {
         let news = Signal()
         let work = Signal()
-        let connections = NodeConnections(state: state, group: group)
+        let connections = NodeConnections(state: state, group: group, clock: clock)
         self.state = state
         self.connections = connections
         self.clock = clock

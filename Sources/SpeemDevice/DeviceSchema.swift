@@ -21,12 +21,14 @@ enum DeviceSchema {
         """,
         "CREATE TABLE roster_entry (sequence INTEGER PRIMARY KEY, encoded BLOB NOT NULL) STRICT",
         // What opens connections to one node: addresses in lines. counter: reserved up to and including this one.
+        // one_time: an invite's key, which others may hold, too.
         """
         CREATE TABLE initiator (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             key BLOB NOT NULL, pre_shared_key BLOB NOT NULL,
             node_key BLOB NOT NULL, addresses TEXT NOT NULL,
-            counter INTEGER NOT NULL DEFAULT 0
+            counter INTEGER NOT NULL DEFAULT 0,
+            one_time INTEGER NOT NULL
         ) STRICT
         """,
         // claim_secret: set until the node has confirmed the claim. cursor: envelopes up to it are committed here.

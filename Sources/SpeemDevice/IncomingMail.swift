@@ -165,8 +165,7 @@ struct IncomingMail: Sendable {
         let permanent = X25519.PrivateKey(random: state.random)
         let initiator = try InitiatorRows.insert(
             key: permanent, preSharedKey: keys.grantPreSharedKey, node: home, in: connection)
-        let oneTime = try InitiatorRows.insert(
-            key: keys.initiatorKey, preSharedKey: keys.preSharedKey, node: home, in: connection)
+        let oneTime = try InitiatorRows.insertOneTime(keys, node: home, in: connection)
         let contact = try ContactRows.insert(
             account: peer.account, name: nil, claimed: request.name, state: .confirmed, initiator: initiator,
             roster: request.roster, in: connection)

@@ -15,13 +15,29 @@ enum InitiatorRows {
     /// Counters that are reserved with one write: a crash skips the rest of them, and never repeats one.
     static let block: Int64 = 1024
 
+    /// The key of a relationship, used by this device alone.
     static func insert(
         key: X25519.PrivateKey, preSharedKey: SecretBytes, node: NodeEntry, in connection: Connection
     ) throws(StoreError) -> Int64 {
+        try insert(key: key, preSharedKey: preSharedKey, node: node, isOneTime: false, in: connection)
+    }
+
+    /// The key that an invite's secret derives.
+    static func insertOneTime(
+        _ keys: InviteKeys, node: NodeEntry, in connection: Connection
+    ) throws(StoreError) -> Int64 {
+        try insert(
+            key: keys.initiatorKey, preSharedKey: keys.preSharedKey, node: node, isOneTime: true, in: connection)
+    }
+
+    private static func insert(
+        key: X25519.PrivateKey, preSharedKey: SecretBytes, node: NodeEntry, isOneTime: Bool,
+        in connection: Connection
+    ) throws(StoreError) -> Int64 {
         try connection.execute(
-            "INSERT INTO initiator (key, pre_shared_key, node_key, addresses) VALUES (?, ?, ?, ?)",
+            "INSERT INTO initiator (key, pre_shared_key, node_key, addresses, one_time) VALUES (?, ?, ?, ?, ?)",
             .secret(key.secret), .secret(preSharedKey), .blob(node.noise.bytes),
-            .text(node.addresses.joined(separator: "\n")))
+            .text(node.addresses.joined(separator: "\n")), .flag(isOneTime))
         return connection.lastInsertRowID
     }
 
@@ -47,9 +63,13 @@ enum InitiatorRows {
     }
 
     /// Reserves a block and returns its first counter.
-    static func reserve(_ id: Int64, in connection: Connection) throws(StoreError) -> Int64 {
+    ///
+    /// Several people may hold an invite, and its node only answers counters above all that it has seen: for one-time
+    /// keys they come from the clock (`now`, Unix milliseconds), so that whoever comes later is told "used".
+    static func reserve(_ id: Int64, now: Int64, in connection: Connection) throws(StoreError) -> Int64 {
         try connection.execute(
-            "UPDATE initiator SET counter = counter + ? WHERE id = ?", .integer(block), .integer(id))
+            "UPDATE initiator SET counter = max(counter, ?3 * one_time) + ?1 WHERE id = ?2", .integer(block),
+            .integer(id), .integer(max(now, 0)))
         let reserved =
             try connection.first("SELECT counter FROM initiator WHERE id = ?", .integer(id)) {
                 row throws(StoreError) in try row.integer(0)

@@ -8,12 +8,14 @@ import SpeemTransport
 actor NodeConnections {
     private let state: DeviceState
     private let client: TransportClient
+    private let clock: WallClock
     private var open: [Int64: ClientConnection] = [:]
     private var counters: [Int64: (next: Int64, end: Int64)] = [:]
     private var opening: [Int64: Task<ClientConnection, any Error>] = [:]
 
-    init(state: DeviceState, group: any EventLoopGroup) {
+    init(state: DeviceState, group: any EventLoopGroup, clock: WallClock) {
         self.state = state
+        self.clock = clock
         client = TransportClient(group: group)
     }
 
@@ -65,7 +67,8 @@ actor NodeConnections {
             counters[id] = (block.next + 1, block.end)
             return block.next
         }
-        let first = try await state.store.write { try InitiatorRows.reserve(id, in: $0) }
+        let now = clock.milliseconds()
+        let first = try await state.store.write { try InitiatorRows.reserve(id, now: now, in: $0) }
         counters[id] = (first + 1, first + InitiatorRows.block)
         return first
     }

@@ -135,7 +135,35 @@ final class StoreEngine {
     /// One transaction for all of `jobs`, each in a savepoint, so that one that fails takes nothing with it.
     private func commit(_ jobs: [StoreJob]) {
         if let refusal { return jobs.forEach { $0.finish(refusal) } }
-        var results: [(job: StoreJob, error: (any Error)?)] = []
+        do {
+            finish(try attempt(jobs))
+        } catch StoreError.diskFull {
+            // The log may be full of what the main file could take in: then there is room again, without any more disk.
+            do {
+                try connection.pragma("wal_checkpoint(RESTART)")
+                finish(try attempt(jobs))
+            } catch {
+                fail(jobs, error)
+            }
+        } catch {
+            fail(jobs, error)
+        }
+    }
+
+    private typealias Answers = [(job: StoreJob, error: (any Error)?)]
+
+    private func finish(_ answers: Answers) {
+        for answer in answers { answer.job.finish(answer.error) }
+    }
+
+    private func fail(_ jobs: [StoreJob], _ error: any Error) {
+        settle(error)
+        for job in jobs { job.finish(error) }
+    }
+
+    /// Does the work of all `jobs` and commits it; answers nobody yet.
+    private func attempt(_ jobs: [StoreJob]) throws -> Answers {
+        var results: Answers = []
         do {
             try connection.execute("BEGIN IMMEDIATE")
             for job in jobs {
@@ -153,10 +181,9 @@ final class StoreEngine {
             try connection.execute("COMMIT")
         } catch {
             if connection.isInTransaction { try? connection.execute("ROLLBACK") }
-            settle(error)
-            return jobs.forEach { $0.finish(error) }
+            throw error
         }
-        for result in results { result.job.finish(result.error) }
+        return results
     }
 
     /// Decides whether the store can go on after a failed commit.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CStaticShims
 
 #if canImport(Glibc)
     import Glibc
@@ -37,11 +38,22 @@ struct Speem: AsyncParsableCommand {
 
 @main
 enum Main {
+    /// The command line without the program's name.
+    private static var arguments: [String] {
+        #if os(Linux)
+            return (1..<max(speem_argument_count(), 1)).compactMap { index in
+                speem_argument(index).map { String(cString: $0) }
+            }
+        #else
+            return Array(CommandLine.arguments.dropFirst())
+        #endif
+    }
+
     static func main() async {
         // A pipe that nobody reads any more ends the command with an error, not with a signal.
         signal(SIGPIPE, SIG_IGN)
         do {
-            var command = try Speem.parseAsRoot()
+            var command = try Speem.parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {

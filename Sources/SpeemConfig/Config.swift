@@ -1,0 +1,67 @@
+/// The settings of one `speem` process, read from its `speem.toml` and checked: every value is within its range, every
+/// path is absolute wherever the file's own path was. Settings of the other role have their defaults.
+///
+/// The only ways to one are ``load(file:home:)`` and ``parse(_:file:home:)``.
+public struct Config: Sendable, Equatable {
+    /// What the process is.
+    public enum Role: String, Sendable, Hashable, CaseIterable {
+        /// Keeps sealed messages for its owner's devices, reads none.
+        case node
+        /// Reads and writes messages.
+        case device
+    }
+
+    /// `role`
+    public internal(set) var role: Role
+    /// The path of the file the settings came from: absolute after ``load(file:home:)``, as given after
+    /// ``parse(_:file:home:)``.
+    public internal(set) var file: String
+    /// `data`: the folder of the store.
+    public internal(set) var dataFolder = ""
+    /// `name`: at most 64 bytes of UTF-8 without control characters, or empty.
+    public internal(set) var name = ""
+
+    /// `listen.addresses`: where a node accepts connections; port 0 is any free port.
+    public internal(set) var listen: [HostPort] = []
+    /// `listen.advertise`: what a node writes into invites; empty: the machine's own addresses.
+    public internal(set) var advertise: [HostPort] = []
+
+    /// `mailbox.quota`, bytes
+    public internal(set) var mailboxQuota: Int64 = 0
+    /// `mailbox.quota_per_contact`, bytes
+    public internal(set) var mailboxQuotaPerContact: Int64 = 0
+    /// `mailbox.quota_own`, bytes
+    public internal(set) var mailboxQuotaOwn: Int64 = 0
+    /// `mailbox.max_age`, seconds
+    public internal(set) var mailboxMaxAge: Int64 = 0
+
+    /// `claim.lifetime`, seconds
+    public internal(set) var claimLifetime: Int64 = 0
+    /// `invite.lifetime`, seconds
+    public internal(set) var inviteLifetime: Int64 = 0
+
+    /// `limits.connections`
+    public internal(set) var connections = 0
+    /// `limits.connections_per_grant`
+    public internal(set) var connectionsPerGrant = 0
+    /// `limits.handshake_timeout`, seconds
+    public internal(set) var handshakeTimeout: Int64 = 0
+    /// `limits.idle_timeout`, seconds
+    public internal(set) var idleTimeout: Int64 = 0
+
+    /// `device.poll`, seconds: the longest wait between two attempts to reach a node that could not be reached.
+    public internal(set) var poll: Int64 = 0
+
+    /// `store.key_file`: the path of the store's key.
+    public internal(set) var keyFile = ""
+    /// `control.socket`: the path of the Unix socket that commands talk to; it fits `sockaddr_un`.
+    public internal(set) var controlSocket = ""
+    /// `log.level`: one of trace, debug, info, notice, warning, error, critical (swift-log's levels).
+    public internal(set) var logLevel = ""
+
+    /// Everything else is filled in from ``Schema``, which alone knows the defaults.
+    init(role: Role, file: String) {
+        self.role = role
+        self.file = file
+    }
+}

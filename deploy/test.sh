@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Installs what is needed, builds, and runs every test. .ci/run calls it.
+#
+#   deploy/test.sh
+#
+# Can be run again at any time. Tests that need root (a chroot, a small disk) say so and are skipped without.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+TEST_PACKAGES=(python3 python3-venv dbus avahi-daemon)
+VENV="$ROOT/.build-venv"
+# Bytes of the stripped static program at the most (30 MB).
+SIZE_LIMIT=30000000
+passed=0
+failed=0
+
+# check WORDS COMMAND...: one check of this script's own.
+check() {
+    local words="$1"
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+        printf '    ok: %s\n' "$words"
+    else
+        failed=$((failed + 1))
+        printf '    FAILED: %s\n' "$words" >&2
+    fi
+}
+
+install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+find_swift
+
+if [ ! -x "$VENV/bin/python" ]; then with_progress "making a Python environment" python3 -m venv "$VENV"; fi
+with_progress "installing the second implementations that tests compare with" \
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -r Tests/interop/requirements.txt
+export SPEEM_PYTHON="$VENV/bin/python"
+export SPEEM_VECTORS="${SPEEM_VECTORS:-$ROOT/../shared/vectors}"
+
+say "style"
+check "swift format lint --strict is clean" swift format lint --strict --recursive Package.swift Sources Tests
+
+with_progress "building the tests" swift build --scratch-path "$SCRATCH_DEBUG" --build-tests \
+    --explicit-target-dependency-import-check error
+say "running the tests"
+log="$(mktemp)"
+status=0
+swift test --scratch-path "$SCRATCH_DEBUG" --skip-build >"$log" 2>&1 </dev/null || status=$?
+grep -E '(✘|failed|skipped)' "$log" | grep -vE 'Suite .* passed' | head -n 60 || true
+grep -E 'Test run with' "$log" || true
+count="$(sed -n 's/.*Test run with \([0-9]*\) tests.*/\1/p' "$log" | tail -n 1)"
+if [ "$status" -eq 0 ] && [ "${count:-0}" -gt 0 ]; then
+    passed=$((passed + count))
+else
+    failed=$((failed + 1))
+    tail -n 40 "$log" >&2
+fi
+
+build_static
+SPEEM="$SCRATCH_STATIC/speem"
+size="$(stat -c %s "$SPEEM")"
+say "the program: $size bytes, stripped"
+is_static() { file "$SPEEM" | grep -q 'statically linked'; }
+# Full Foundation brings ICU, and 44 MB with it.
+has_no_icu() { ! nm "$SCRATCH_STATIC/release/speem" | grep -qE ' (ucal_|uloc_)'; }
+check "it is statically linked" is_static
+check "there is no ICU in it" has_no_icu
+check "it has at most $SIZE_LIMIT bytes" test "$size" -le "$SIZE_LIMIT"
+
+for script in Tests/cli/*_test.sh; do
+    say "$script"
+    results="$(mktemp)"
+    status=0
+    SPEEM="$SPEEM" RESULTS="$results" bash "$script" || status=$?
+    passed=$((passed + $(grep -c '^ok' "$results" || true)))
+    broken="$(grep -c '^failed' "$results" || true)"
+    # A script that ends early has failed, whatever it counted.
+    if [ "$status" -ne 0 ] && [ "$broken" -eq 0 ]; then broken=1; fi
+    failed=$((failed + broken))
+    rm -f "$results"
+done
+
+say "the main job"
+check "the main job" deploy/story.sh "$SPEEM" "$SCRATCH_STATIC/story"
+
+printf '%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
