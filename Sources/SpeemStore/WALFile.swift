@@ -120,6 +120,8 @@ final class WALFile {
         } catch {
             throw .file(error)
         }
+        // Space that was reserved and never written: no random nonce is all zeros.
+        guard buffer[..<XChaCha20Poly1305.nonceLength].contains(where: { $0 != 0 }) else { return nil }
         return cipher.openFrame(buffer, number: number, salts: salts, page: nil)
     }
 
