@@ -89,4 +89,5 @@ let package = Package(
                 ] + nio,
                 swiftSettings: settings)
         ]
+        + [.testTarget(name: "TidyTests", swiftSettings: settings)]
 )

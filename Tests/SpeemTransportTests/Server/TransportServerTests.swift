@@ -1,0 +1,153 @@
+import NIOCore
+import NIOPosix
+import SpeemCrypto
+import SpeemProtocol
+import Synchronization
+import Testing
+
+@testable import SpeemTransport
+import SwiftProtobuf
+
+struct TransportServerTests {
+    @Test func requestsRunInParallel() async throws {
+        try await TestServer().run { server in
+            let connection = try await server.connect(counter: 1)
+            async let late = connection.request(slow)
+            let first = try await connection.request(ping)
+            #expect(first.pong == WirePong())
+            #expect(server.handler.state.withLock { $0.running } == 1)
+            #expect(try await late.nodeState.version == "slow")
+            await connection.close()
+        }
+    }
+
+    @Test func aThousandInFlight() async throws {
+        try await TestServer(handler: TestHandler(delay: .milliseconds(500))).run { server in
+            let connection = try await server.connect(counter: 1)
+            let answers = try await withThrowingTaskGroup(of: WireResponse.self) { group in
+                for _ in 0..<1500 { group.addTask { try await connection.request(slow) } }
+                return try await group.reduce(into: 0) { count, response in
+                    count += response.nodeState.version == "slow" ? 1 : 0
+                }
+            }
+            #expect(answers == 1500)
+            let most = server.handler.state.withLock { $0.mostRunning }
+            #expect(most > 200)
+            // The limit, and not what the peer would like.
+            #expect(most <= Limits.requestsInFlight)
+            await connection.close()
+        }
+    }
+
+    @Test func largeAnswersDoNotHoldUpSmallOnes() async throws {
+        try await TestServer().run { server in
+            let connection = try await server.connect(counter: 1)
+            async let large = connection.request(.with { $0.rosterFetch = WireRosterFetch() })
+            for _ in 0..<20 { #expect(try await connection.request(ping).pong == WirePong()) }
+            #expect(try await large.rosterChain.entries.first?.count == 300_000)
+            #expect(try await connection.request(deposit(body: 120_000)).deposited.duplicate == false)
+            await connection.close()
+        }
+    }
+
+    @Test func pushesArrive() async throws {
+        try await TestServer().run { server in
+            let connection = try await server.connect(counter: 1)
+            _ = try await connection.request(ping)
+            let peer = try #require(server.handler.state.withLock { $0.peers.first })
+            let isSent = peer.push(.with { $0.mailWaiting = WireMailWaiting() })
+            #expect(isSent)
+            var iterator = connection.pushes.makeAsyncIterator()
+            #expect(await iterator.next()?.mailWaiting == WireMailWaiting())
+            peer.close(.revoked, detail: "a test")
+            #expect(await iterator.next() == nil)
+            await #expect(throws: TransportError.self) { _ = try await connection.request(ping) }
+        }
+    }
+
+    @Test func theOldestConnectionOfAGrantGivesWay() async throws {
+        try await TestServer(limits: TransportLimits(connectionsPerGrant: 2)).run { server in
+            var connections: [ClientConnection] = []
+            for counter in 1...3 {
+                let connection = try await server.connect(counter: UInt64(counter))
+                _ = try await connection.request(ping)
+                connections.append(connection)
+            }
+            let error = await #expect(throws: TransportError.self) {
+                while true { _ = try await connections[0].request(slow) }
+            }
+            #expect(error == .closed(.replaced, detail: "") || error == .disconnected)
+            #expect(try await connections[1].request(ping).pong == WirePong())
+            #expect(try await connections[2].request(ping).pong == WirePong())
+        }
+    }
+
+    @Test func tooManyConnectionsAreClosed() async throws {
+        try await TestServer(limits: TransportLimits(connections: 2)).run { server in
+            let one = try await server.connect(counter: 1)
+            let two = try await server.connect(counter: 2)
+            _ = try await one.request(ping)
+            _ = try await two.request(ping)
+            await #expect(throws: TransportError.self) { _ = try await server.connect(counter: 3) }
+            await one.close()
+            // Room again, once the server has noticed.
+            var third: ClientConnection?
+            for counter in 4..<100 where third == nil {
+                third = try? await server.connect(counter: UInt64(counter))
+                if third == nil { try await Task.sleep(for: .milliseconds(20)) }
+            }
+            #expect(third != nil)
+            await two.close()
+        }
+    }
+
+    @Test func idleConnectionsAreToldAndClosed() async throws {
+        try await TestServer(limits: TransportLimits(idleTimeout: .seconds(2))).run { server in
+            let connection = try await server.connect(counter: 1)
+            _ = try await connection.request(ping)
+            for await _ in connection.pushes {}
+            let error = await #expect(throws: TransportError.self) { _ = try await connection.request(ping) }
+            #expect(error == .closed(.idle, detail: "") || error == .disconnected)
+        }
+    }
+
+    @Test func aPortInUse() async throws {
+        let server = try await TestServer()
+        let (host, port) = try #require(TransportClient.split(server.address))
+        let error = await #expect(throws: TransportError.self) {
+            _ = try await TransportServer.bind(
+                addresses: [("127.0.0.1", 0), (host, UInt16(port))], staticKey: server.nodeKey, access: server.access,
+                handler: server.handler, limits: TransportLimits(), group: server.group, logger: quietLogger)
+        }
+        #expect(error?.description.contains(server.address) == true)
+        #expect(error?.description.contains("in use") == true)
+    }
+
+    @Test func goodbye() async throws {
+        try await TestServer().run { server in
+            let connection = try await server.connect(counter: 1)
+            _ = try await connection.request(ping)
+            server.server.sayGoodbye()
+            for await _ in connection.pushes {}
+            #expect(!connection.isActive)
+        }
+    }
+
+    @Test func malformedRequestsAreRefusedAndLimitsTold() async throws {
+        try await TestServer().run { server in
+            let connection = try await server.connect(counter: 1)
+            let empty = try await connection.request(WireRequest())
+            #expect(empty.refusal.code == .malformed)
+            let large = try await connection.request(deposit(body: Limits.bodyBytes + 1))
+            #expect(large.refusal.code == .tooLarge)
+            #expect(try await connection.request(ping).pong == WirePong())
+            let error = await #expect(throws: TransportError.self) {
+                _ = try await connection.request(deposit(body: Limits.requestBytes + 1))
+            }
+            guard case .closed(.limit, _) = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+        }
+    }
+}
