@@ -10,7 +10,8 @@ let settings: [SwiftSetting] = [
 
 /// A floor of the house: its own sources and a test target that mirrors them.
 func floor(
-    _ name: String, _ dependencies: [Target.Dependency], tests extra: [Target.Dependency] = [], exclude: [String] = [], testExclude: [String] = []
+    _ name: String, _ dependencies: [Target.Dependency], tests extra: [Target.Dependency] = [], exclude: [String] = [],
+    testExclude: [String] = []
 ) -> [Target] {
     [
         .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings),

@@ -96,8 +96,13 @@ enum ContactName {
         guard name.utf8.count <= ContactRequest.maxNameBytes else {
             throw .badName("it has more than \(ContactRequest.maxNameBytes) bytes")
         }
-        guard name.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control && $0.properties
-            .generalCategory != .format && !$0.properties.isWhitespace || $0 == " " }), name.first != " ",
+        guard
+            name.unicodeScalars.allSatisfy({
+                $0.properties.generalCategory != .control
+                    && $0.properties
+                        .generalCategory != .format
+                    && !$0.properties.isWhitespace || $0 == " "
+            }), name.first != " ",
             name.last != " "
         else { throw .badName("it holds control characters, or begins or ends with a space") }
     }

@@ -65,18 +65,13 @@ struct Courier: Sendable {
         }
     }
 
-    /// Sends a window of deposits; their answers may come in any order, and are kept in one commit.
+    /// Sends a window of deposits in their order, which the node keeps; their answers are kept in one commit.
     private func deposit(
         _ envelopes: [OutgoingEnvelope], over connection: ClientConnection, _ outcome: inout Outcome
     ) async throws {
-        let answers = try await withThrowingTaskGroup(of: (Int, WireResponse).self) { group in
-            for (index, envelope) in envelopes.enumerated() {
-                group.addTask { (index, try await connection.request(.with { $0.deposit = .init(envelope) })) }
-            }
-            var answers: [(OutgoingEnvelope, WireResponse)] = []
-            for try await (index, response) in group { answers.append((envelopes[index], response)) }
-            return answers
-        }
+        let responses = try await connection.request(
+            all: envelopes.map { envelope in .with { $0.deposit = .init(envelope) } })
+        let answers = zip(envelopes, responses)
         var refusal: RefusalError?
         var results: [(envelope: OutgoingEnvelope, failure: String?)] = []
         for (envelope, response) in answers {

@@ -11,6 +11,9 @@ public struct DeviceControl: ControlHandler {
     /// Whether a daemon looks after mail in the background; else each command does.
     let isDaemon: Bool
 
+    /// Seconds that an invite may live at the most, as in the configuration.
+    private static let maxInviteLifetime: Int64 = 365 * 86_400
+
     /// How long a command waits for the network before it tells how far it came.
     private static let patience: Duration = .seconds(8)
 
@@ -55,7 +58,10 @@ public struct DeviceControl: ControlHandler {
 
     private func invite(_ parameters: JSON) async throws -> JSON {
         let lifetime = parameters["lifetime_seconds"]?.integerValue ?? device.inviteLifetime
-        guard lifetime > 0 else { throw ControlError.invalidParameters("an invite lives for a second at least") }
+        guard (1...Self.maxInviteLifetime).contains(lifetime) else {
+            throw ControlError.invalidParameters(
+                "an invite lives for a second up to \(Self.maxInviteLifetime / 86_400) days")
+        }
         try await refill()
         let invite = try await InviteFlow(
             state: device.state, connections: device.connections, clock: device.clock
@@ -145,7 +151,9 @@ public struct DeviceControl: ControlHandler {
     // MARK: Messages
 
     private func send(_ parameters: JSON) async throws -> JSON {
-        guard let text = parameters["text"]?.stringValue else { throw ControlError.invalidParameters("send takes a text") }
+        guard let text = parameters["text"]?.stringValue else {
+            throw ControlError.invalidParameters("send takes a text")
+        }
         let contact = try await contact(parameters)
         let outgoing = OutgoingMail(state: device.state)
         let now = device.clock.milliseconds()

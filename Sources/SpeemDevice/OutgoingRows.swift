@@ -33,7 +33,9 @@ enum OutgoingRows {
         ) { row throws(StoreError) in try row.integer(0) }
     }
 
-    static func waiting(contact: Int64, limit: Int64, in connection: Connection) throws(StoreError) -> [OutgoingEnvelope] {
+    static func waiting(contact: Int64, limit: Int64, in connection: Connection) throws(StoreError)
+        -> [OutgoingEnvelope]
+    {
         try connection.query(
             """
             SELECT id, device, message_id, envelope_id, header, body FROM outgoing

@@ -43,6 +43,7 @@ public enum MailboxSchema {
             "CREATE INDEX deposit_tombstone ON deposit (grant_id, deleted_running) WHERE sequence IS NULL")
         // Bytes in use, so that a quota costs no scan: one row a grant, and grant 0 for all own devices together.
         try connection.execute(
-            "CREATE TABLE usage (grant_id INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, tombstones INTEGER NOT NULL) STRICT")
+            "CREATE TABLE usage (grant_id INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, tombstones INTEGER NOT NULL) STRICT"
+        )
     }
 }

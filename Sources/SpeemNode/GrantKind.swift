@@ -43,7 +43,8 @@ public enum NodeError: Error, Equatable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .inconsistentStore(let words): "the node's store is inconsistent: \(words)"
-        case .identityMissing: "the store holds no node identity, although it is not new; no new one is made in its place"
+        case .identityMissing:
+            "the store holds no node identity, although it is not new; no new one is made in its place"
         }
     }
 }

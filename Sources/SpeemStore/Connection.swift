@@ -139,7 +139,8 @@ public final class Connection {
         case .integer(let integer): code = sqlite3_bind_int64(statement, index, integer)
         case .text(let text): code = sqlite3_bind_text(statement, index, text, Int32(text.utf8.count), transient)
         case .blob(let bytes):
-            code = bytes.isEmpty
+            code =
+                bytes.isEmpty
                 ? sqlite3_bind_zeroblob(statement, index, 0)
                 : sqlite3_bind_blob(statement, index, bytes, Int32(bytes.count), transient)
         case .secret(let secret):

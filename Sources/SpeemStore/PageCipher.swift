@@ -77,7 +77,8 @@ final class PageCipher {
     /// Seals SQLite's WAL header (32 bytes) to 72.
     func sealWALHeader(_ header: [UInt8]) -> [UInt8] {
         precondition(header.count == StoreLayout.walHeader)
-        return XChaCha20Poly1305.seal(header, key: key, associatedData: [Kind.walHeader.rawValue], random: AnyRandom(random))
+        return XChaCha20Poly1305.seal(
+            header, key: key, associatedData: [Kind.walHeader.rawValue], random: AnyRandom(random))
     }
 
     /// Opens a sealed WAL header.

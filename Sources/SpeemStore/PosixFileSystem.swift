@@ -24,7 +24,9 @@ public struct PosixFileSystem: FileSystem {
     public func exists(_ path: String) throws(FileError) -> Bool {
         var status = stat()
         if lstat(path, &status) == 0 { return true }
-        guard errno == ENOENT || errno == ENOTDIR else { throw FileError(operation: "look up", path: path, code: errno) }
+        guard errno == ENOENT || errno == ENOTDIR else {
+            throw FileError(operation: "look up", path: path, code: errno)
+        }
         return false
     }
 

@@ -86,7 +86,9 @@ enum VFSCallbacks {
         guard let context = context(vfs), let file else { return SQLITE_CANTOPEN }
         // SQLite calls xClose only when the methods are set.
         file.pointee.pMethods = nil
-        guard let path, let opened = context.openFile(String(cString: path), flags: flags) else { return SQLITE_CANTOPEN }
+        guard let path, let opened = context.openFile(String(cString: path), flags: flags) else {
+            return SQLITE_CANTOPEN
+        }
         let box = Unmanaged.passRetained(OpenFileBox(opened, vfs: context))
         UnsafeMutableRawPointer(file).assumingMemoryBound(to: VFSFile.self).pointee.box = box
         file.pointee.pMethods = methods.pointer

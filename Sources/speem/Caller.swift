@@ -32,7 +32,8 @@ enum Caller {
         switch config.role {
         case .node:
             throw Failure(
-                "the node is not running", hint: "start it with speem run --config \(config.file); devices write and read")
+                "the node is not running",
+                hint: "start it with speem run --config \(config.file); devices write and read")
         case .device:
             let device = try await Device.open(config, group: group, logger: Logs.make(config))
             do {

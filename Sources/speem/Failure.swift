@@ -58,7 +58,8 @@ struct Failure: Error {
 
     private static func hint(for error: StoreError) -> String? {
         switch error {
-        case .inUse: "stop the other speem that uses this data folder; while speem run is running, commands go through it"
+        case .inUse:
+            "stop the other speem that uses this data folder; while speem run is running, commands go through it"
         case .damaged: "put back the newest backup of the data folder; do not delete single files of it"
         case .wrongKey: "put back the key file that belongs to this store"
         case .diskFull: "free some space, then try again"

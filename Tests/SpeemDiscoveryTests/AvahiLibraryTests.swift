@@ -13,7 +13,8 @@ struct AvahiLibraryTests {
     @Test func avahiAnswersOrSaysWhyNot() {
         switch AvahiLibrary.daemonVersion() {
         case .success(let version): #expect(version.hasPrefix("avahi "))
-        case .failure(let reason): #expect(!reason.description.isEmpty && reason.description == reason.description.lowercased())
+        case .failure(let reason):
+            #expect(!reason.description.isEmpty && reason.description == reason.description.lowercased())
         }
     }
 }

@@ -6,7 +6,9 @@ import Testing
 struct ContactRequestTests {
     private let key = random.secret(32)
 
-    private func made(_ alice: Person, _ bob: Person, name: String = "alice") throws -> (request: ContactRequest, bytes: [UInt8]) {
+    private func made(_ alice: Person, _ bob: Person, name: String = "alice") throws -> (
+        request: ContactRequest, bytes: [UInt8]
+    ) {
         let request = ContactRequest(
             roster: alice.roster, inviterHead: bob.roster.head, reciprocalSecret: random.secret(16), name: name)
         return (

@@ -68,7 +68,9 @@ struct InviteTests {
     @Test(arguments: 0..<200)
     func garbageWithARightChecksumNeverTraps(seed: Int) {
         var generator = SeededGenerator(seed: UInt64(seed))
-        let body = [1, UInt8.random(in: 1...3, using: &generator)] + generator.bytes(Int.random(in: 0...300, using: &generator))
+        let body =
+            [1, UInt8.random(in: 1...3, using: &generator)]
+            + generator.bytes(Int.random(in: 0...300, using: &generator))
         #expect((try? Invite(text: text(body))) == nil)
     }
 
@@ -84,7 +86,8 @@ struct InviteTests {
         ].map { Hex.encode($0.exposedCopy()) }
         #expect(Set(all).count == 4)
         // HKDF-SHA-256 with the secret 00…0f and these labels, computed with Python's hmac: nobody changes one by accident.
-        #expect(all == [
+        #expect(
+            all == [
                 "1cfc58426821099539cab347c3b9c723157f63904bd1d64e66904a76e57cd9c6",
                 "7d51341323f9ac05a03cbe3857b1c5c82809cb9957569eeb5a9fd217b877b285",
                 "70ce49f362e3e7af0be23126e58b28b985f42745c055dae8405880f355c559d1",

@@ -66,7 +66,7 @@ struct RecoveryWordsTests {
             "cf7f88a40b538c5cb2050e88475c71dc473708f21205d5a9df91195124e60f59",
             "sorry wisdom cinnamon birth decide comic siege peace marriage depend broccoli review "
                 + "inflict love sign doll stick exclude tone crawl banner indoor dice dinosaur"
-        )
+        ),
     ]
 
     @Test(arguments: vectors.indices)
@@ -100,7 +100,9 @@ struct RecoveryWordsTests {
         #expect(accepted <= 1)
         var swapped = words
         swapped.swapAt(0, 1)
-        #expect(throws: IdentityError.wordChecksum) { _ = try RecoveryWords.entropy(from: swapped.joined(separator: " ")) }
+        #expect(throws: IdentityError.wordChecksum) {
+            _ = try RecoveryWords.entropy(from: swapped.joined(separator: " "))
+        }
     }
 
     @Test func wordsAreSuggested() {

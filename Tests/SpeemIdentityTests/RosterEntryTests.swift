@@ -81,7 +81,9 @@ struct RosterEntryTests {
         for _ in 0..<Int.random(in: 1...8, using: &generator) {
             bytes[Int.random(in: bytes.indices, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
         }
-        if let entry = try? RosterEntry(bytes) { #expect((try? Roster(genesis: entry)) == nil || entry.encoded == bytes) }
+        if let entry = try? RosterEntry(bytes) {
+            #expect((try? Roster(genesis: entry)) == nil || entry.encoded == bytes)
+        }
         var reader = ByteReader(generator.bytes(200))
         #expect((try? NodeEntry(&reader)) == nil || reader.offset <= 200)
     }

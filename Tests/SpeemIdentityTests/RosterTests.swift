@@ -12,7 +12,8 @@ struct RosterTests {
         try person.roster.append(person.next(devices: [second.entry], by: second))
         #expect(person.roster.devices == [second.entry])
         let chain = person.roster.entries.map(\.encoded)
-        let read = try Roster(verifying: chain, account: person.account.publicKey, through: person.roster.entries[1].head)
+        let read = try Roster(
+            verifying: chain, account: person.account.publicKey, through: person.roster.entries[1].head)
         #expect(read == person.roster && read.head == person.roster.head)
         #expect(read.device(second.entry.id) == second.entry && read.device(person.device.entry.id) == nil)
     }
@@ -32,9 +33,12 @@ struct RosterTests {
         let good = try person.next()
         // Another's, one that skips, one with another signer's name.
         #expect(throws: IdentityError.self) { try person.roster.append(try other.next()) }
-        let skipped = try RosterEntry.next(after: good, signedBy: person.device, devices: person.roster.devices, nodes: [])
+        let skipped = try RosterEntry.next(
+            after: good, signedBy: person.device, devices: person.roster.devices, nodes: [])
         #expect(throws: IdentityError.self) { try person.roster.append(skipped) }
-        #expect(throws: IdentityError.self) { try person.roster.append(try person.next(by: DeviceKeys(random: random))) }
+        #expect(throws: IdentityError.self) {
+            try person.roster.append(try person.next(by: DeviceKeys(random: random)))
+        }
         #expect(throws: IdentityError.self) { try person.roster.append(person.roster.newest) }
         try person.roster.append(good)
         #expect(throws: IdentityError.self) { try person.roster.append(good) }

@@ -39,7 +39,9 @@ struct Person {
     }
 
     /// The next entry, signed by this device.
-    func next(devices: [DeviceEntry]? = nil, nodes: [NodeEntry]? = nil, by keys: DeviceKeys? = nil) throws -> RosterEntry {
+    func next(devices: [DeviceEntry]? = nil, nodes: [NodeEntry]? = nil, by keys: DeviceKeys? = nil) throws
+        -> RosterEntry
+    {
         try RosterEntry.next(
             after: roster.newest, signedBy: keys ?? device, devices: devices ?? roster.devices,
             nodes: nodes ?? roster.nodes)

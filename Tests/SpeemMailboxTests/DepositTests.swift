@@ -90,7 +90,8 @@ struct DepositTests {
                 }
             }
             let remembered = try await store.read { connection in
-                try connection.first("SELECT count(*) FROM deposit") { row throws(StoreError) in try row.integer(0) } ?? 0
+                try connection.first("SELECT count(*) FROM deposit") { row throws(StoreError) in try row.integer(0) }
+                    ?? 0
             }
             #expect(remembered >= 4096 && remembered <= 4096 + 256)
             // The newest are remembered, the oldest forgotten: then the device recognises them.

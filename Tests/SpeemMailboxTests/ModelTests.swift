@@ -47,7 +47,8 @@ struct ModelTests {
                         }
                     case 6..<9:
                         let after = Int64.random(in: 0...max(next, 1), using: &generator)
-                        let drain = try mailboxes.drain(device: device, after: after, count: 5, bytes: .max, in: connection)
+                        let drain = try mailboxes.drain(
+                            device: device, after: after, count: 5, bytes: .max, in: connection)
                         let expected = entries.filter { $0.device == device && $0.sequence > after }
                         #expect(drain?.envelopes.map(\.sequence) == expected.prefix(5).map(\.sequence))
                         #expect(drain?.more == (expected.count > 5))

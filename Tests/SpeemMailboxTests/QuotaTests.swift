@@ -10,7 +10,8 @@ struct QuotaTests {
         for total in [0, 1, 99, 100, 1000, 12_345] as [Int64] {
             for contacts in [0, 1, 2, 7, 1000] as [Int64] {
                 let quota = Quota(total: total, perContact: 300, own: 100)
-                let sum = quota.share(of: .ownDevice, contacts: contacts)
+                let sum =
+                    quota.share(of: .ownDevice, contacts: contacts)
                     + max(contacts, 0) * quota.share(of: .contact, contacts: contacts)
                 #expect(sum <= total)
             }
@@ -44,7 +45,8 @@ struct QuotaTests {
             #expect(try await store.deposit(envelope(999, body: 1000), mailboxes) == .refused(.mailboxFull))
             // What was stored before is still a duplicate, and others have their own share.
             #expect(try await store.deposit(envelope(0, body: 1000), mailboxes) == .duplicate)
-            guard case .stored = try await store.deposit(envelope(1, body: 1000), from: 2, contacts: 2, mailboxes) else {
+            guard case .stored = try await store.deposit(envelope(1, body: 1000), from: 2, contacts: 2, mailboxes)
+            else {
                 Issue.record("another contact's share is used up")
                 return
             }

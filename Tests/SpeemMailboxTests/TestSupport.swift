@@ -21,7 +21,9 @@ func withMailboxes(
             folder: folder, keyPath: folder + "/store.key",
             migrations: [Migration(number: 1, name: "mailboxes") { try MailboxSchema.create($0) }], mayCreate: true))
     defer {
-        for name in ["store.db", "store.db-wal", "store.key", "store.lock", "initialised"] { unlink("\(folder)/\(name)") }
+        for name in ["store.db", "store.db-wal", "store.key", "store.lock", "initialised"] {
+            unlink("\(folder)/\(name)")
+        }
         rmdir(folder)
     }
     let mailboxes = Mailboxes(quota: quota, maxAge: maxAge)
@@ -48,7 +50,8 @@ func envelope(_ number: Int, body: Int = 10) -> Envelope {
 
 extension Store {
     func deposit(
-        _ envelope: Envelope, for device: [UInt8] = alice, from grant: Int64 = 1, as depositor: Quota.Depositor = .contact,
+        _ envelope: Envelope, for device: [UInt8] = alice, from grant: Int64 = 1,
+        as depositor: Quota.Depositor = .contact,
         contacts: Int64 = 1, clock: NodeClock = start, _ mailboxes: Mailboxes
     ) async throws -> DepositOutcome {
         try await write { connection in
@@ -57,7 +60,9 @@ extension Store {
         }
     }
 
-    func drain(of device: [UInt8] = alice, after: Int64 = 0, count: Int = 1000, bytes: Int = .max, _ mailboxes: Mailboxes)
+    func drain(
+        of device: [UInt8] = alice, after: Int64 = 0, count: Int = 1000, bytes: Int = .max, _ mailboxes: Mailboxes
+    )
         async throws -> Drain?
     {
         try await read { try mailboxes.drain(device: device, after: after, count: count, bytes: bytes, in: $0) }

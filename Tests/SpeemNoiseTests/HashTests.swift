@@ -10,10 +10,12 @@ struct HashTests {
     @Test func hmac() {
         let key = SecretBytes([UInt8](0..<64))
         #expect(
-            hex(NoiseHash.hmac(key: key, SecretBytes(Array("spe".utf8)), Array("em".utf8))) == "5a249239ed9df0d5326cd92b486921d86683bf90ede5dcc7fcd5d378d833e822"
+            hex(NoiseHash.hmac(key: key, SecretBytes(Array("spe".utf8)), Array("em".utf8)))
+                == "5a249239ed9df0d5326cd92b486921d86683bf90ede5dcc7fcd5d378d833e822"
                 + "dcadec8188306f4689639b9a91c313b9bded6a4cc4fdd331f8ad3350eafe6dbe")
         #expect(
-            hex(NoiseHash.hmac(key: SecretBytes([]), SecretBytes([]))) == "198cd2006f66ff83fbbd913f78aca2251caf4f19fe9475aade8cf2091b99a684"
+            hex(NoiseHash.hmac(key: SecretBytes([]), SecretBytes([])))
+                == "198cd2006f66ff83fbbd913f78aca2251caf4f19fe9475aade8cf2091b99a684"
                 + "66775177424f58286886cbae8229644cec747237d4b721735485e17372fdf59c")
     }
 

@@ -42,7 +42,8 @@ struct InteropTests {
     private func exchange(_ transport: inout NoiseTransport, _ peer: Peer) throws {
         var generator = SeededGenerator(seed: 1)
         for number in 0..<200 {
-            let size = number == 0 ? 0 : number == 1 ? NoiseLimits.payloadLength : Int.random(in: 1...2000, using: &generator)
+            let size =
+                number == 0 ? 0 : number == 1 ? NoiseLimits.payloadLength : Int.random(in: 1...2000, using: &generator)
             let payload = generator.bytes(size)
             try peer.send(try transport.encrypt(payload))
             #expect(try transport.decrypt(peer.receive()) == payload.reversed())
@@ -126,7 +127,9 @@ private final class Peer {
         let frame = BigEndian.bytes(UInt16(message.count)) + message
         var done = 0
         while done < frame.count {
-            let count = frame.withUnsafeBytes { write(descriptor, $0.baseAddress.map { $0 + done }, frame.count - done) }
+            let count = frame.withUnsafeBytes {
+                write(descriptor, $0.baseAddress.map { $0 + done }, frame.count - done)
+            }
             guard count > 0 else { throw Lost() }
             done += count
         }
@@ -141,7 +144,9 @@ private final class Peer {
         var bytes = [UInt8](repeating: 0, count: wanted)
         var done = 0
         while done < wanted {
-            let count = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress.map { $0 + done }, wanted - done) }
+            let count = bytes.withUnsafeMutableBytes {
+                read(descriptor, $0.baseAddress.map { $0 + done }, wanted - done)
+            }
             guard count > 0 else { throw Lost() }
             done += count
         }

@@ -40,7 +40,9 @@ struct TransportTests {
             #expect(throws: NoiseError.authenticationFailed) { _ = try pair.responder.decrypt(flipped) }
         }
         for count in message.indices {
-            #expect(throws: NoiseError.authenticationFailed) { _ = try pair.responder.decrypt(Array(message[..<count])) }
+            #expect(throws: NoiseError.authenticationFailed) {
+                _ = try pair.responder.decrypt(Array(message[..<count]))
+            }
         }
         #expect(pair.responder.nonces == (0, 0))
         #expect(try pair.responder.decrypt(message) == Array("hello".utf8))

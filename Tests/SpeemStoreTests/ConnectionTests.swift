@@ -39,9 +39,10 @@ struct ConnectionTests {
                 try row.secret(0)
             }
             #expect(again == secret)
-            #expect(try connection.first("SELECT n FROM thing WHERE id = 9") { row throws(StoreError) in
-                try row.integer(0)
-            } == nil)
+            #expect(
+                try connection.first("SELECT n FROM thing WHERE id = 9") { row throws(StoreError) in
+                    try row.integer(0)
+                } == nil)
         }
         await store.close()
     }

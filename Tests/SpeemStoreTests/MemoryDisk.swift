@@ -83,12 +83,15 @@ final class MemoryDisk: FileSystem {
             for change in old.changes where Bool.random(using: &generator) {
                 switch change.kind {
                 case .resize(let size):
-                    if size < bytes.count { bytes.removeLast(bytes.count - size) } else {
+                    if size < bytes.count {
+                        bytes.removeLast(bytes.count - size)
+                    } else {
                         bytes += [UInt8](repeating: 0, count: size - bytes.count)
                     }
                 case .write(let offset, let part):
                     // Whole sectors come through, others do not.
-                    for start in stride(from: 0, to: part.count, by: 512) where Int.random(in: 0..<4, using: &generator) > 0 {
+                    for start in stride(from: 0, to: part.count, by: 512)
+                    where Int.random(in: 0..<4, using: &generator) > 0 {
                         let end = min(start + 512, part.count)
                         if bytes.count < offset + end {
                             bytes += [UInt8](repeating: 0, count: offset + end - bytes.count)

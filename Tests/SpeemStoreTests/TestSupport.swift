@@ -16,7 +16,8 @@ let testMigrations = [
     }
 ]
 
-func options(_ disk: any FileSystem, mayCreate: Bool = true, migrations: [Migration] = testMigrations) -> Store.Options {
+func options(_ disk: any FileSystem, mayCreate: Bool = true, migrations: [Migration] = testMigrations) -> Store.Options
+{
     Store.Options(
         folder: "/store", keyPath: keyPath, migrations: migrations, mayCreate: mayCreate, fileSystem: disk)
 }
@@ -45,7 +46,9 @@ extension Store {
     }
 
     func texts() async throws -> [String] {
-        try await read { try $0.query("SELECT text FROM note ORDER BY id") { row throws(StoreError) in try row.text(0) } }
+        try await read {
+            try $0.query("SELECT text FROM note ORDER BY id") { row throws(StoreError) in try row.text(0) }
+        }
     }
 }
 

@@ -112,7 +112,9 @@ struct TestServer: Sendable {
         NodeCredentials(initiatorKey: initiatorKey, preSharedKey: preSharedKey, nodeKey: nodeKey.publicKey)
     }
 
-    func client(timeout: TimeAmount = .seconds(10)) -> TransportClient { TransportClient(group: group, timeout: timeout) }
+    func client(timeout: TimeAmount = .seconds(10)) -> TransportClient {
+        TransportClient(group: group, timeout: timeout)
+    }
 
     func connect(counter: UInt64) async throws -> ClientConnection {
         try await client().connect(to: address, credentials: credentials, counter: counter)

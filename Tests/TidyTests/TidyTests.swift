@@ -77,7 +77,8 @@ struct TidyTests {
     @Test func nothingIsLeftToDo() throws {
         let words = ["TO" + "DO", "FIX" + "ME", "not " + "implemented"]
         let folders = ["Sources", "Tests", "deploy", "docs", "config"]
-        for file in try Self.files(below: folders, suffixes: [".swift", ".c", ".h", ".sh", ".md", ".py", ".toml", ".proto"])
+        for file in try Self.files(
+            below: folders, suffixes: [".swift", ".c", ".h", ".sh", ".md", ".py", ".toml", ".proto"])
         where !file.isGenerated {
             for (index, line) in file.lines.enumerated() {
                 #expect(!words.contains(where: line.contains), "\(file.path):\(index + 1)")
@@ -118,7 +119,8 @@ struct TidyTests {
             let path = Self.root.appending(path: String(match.output.1)).path
             #expect(FileManager.default.fileExists(atPath: path), "\(match.output.1)")
         }
-        let main = try Self.files(below: ["Sources/speem"], suffixes: [".swift"]).flatMap(\.lines).joined(separator: "\n")
+        let main = try Self.files(below: ["Sources/speem"], suffixes: [".swift"]).flatMap(\.lines).joined(
+            separator: "\n")
         var named: Set<String> = []
         for match in readme.matches(of: /(?:`|\$ )speem ([a-z]+)/) {
             named.insert(String(match.output.1))
@@ -133,9 +135,12 @@ struct TidyTests {
     /// Nothing of the machine that it was written on.
     @Test func noPathsOfOneMachine() throws {
         let paths = ["/wo" + "rk/", "/ro" + "ot/", "/opt/sw" + "ift"]
-        for file in try Self.files(below: ["Sources", "Tests", "deploy", "docs", "config"], suffixes: [
-            ".swift", ".sh", ".md", ".py", ".toml", ".txt",
-        ]) {
+        for file in try Self.files(
+            below: ["Sources", "Tests", "deploy", "docs", "config"],
+            suffixes: [
+                ".swift", ".sh", ".md", ".py", ".toml", ".txt",
+            ])
+        {
             for (index, line) in file.lines.enumerated() {
                 #expect(!paths.contains(where: line.contains), "\(file.path):\(index + 1)")
             }

@@ -18,12 +18,27 @@ public final class ClientConnection: Sendable {
     ///
     /// - Throws: ``TransportError``.
     public func request(_ request: WireRequest) async throws -> WireResponse {
+        try await begin(request).get()
+    }
+
+    /// Asks all at once, in this order, and waits for all answers; they come back in the order of the requests.
+    ///
+    /// - Throws: ``TransportError``; then some may have been done.
+    public func request(all requests: [WireRequest]) async throws -> [WireResponse] {
+        let answers = requests.map { begin($0) }
+        var responses: [WireResponse] = []
+        for answer in answers { responses.append(try await answer.get()) }
+        return responses
+    }
+
+    /// Puts a request behind all that were begun before.
+    private func begin(_ request: WireRequest) -> EventLoopFuture<WireResponse> {
         let answer = channel.eventLoop.makePromise(of: WireResponse.self)
         channel.writeAndFlush(ClientRequest(request: request, answer: answer)).whenFailure { _ in
             // The handler has failed the answer unless the channel was gone before it; then this does.
             answer.fail(TransportError.disconnected)
         }
-        return try await answer.futureResult.get()
+        return answer.futureResult
     }
 
     public var isActive: Bool { channel.isActive }

@@ -64,7 +64,9 @@ public enum JSON: Sendable, Equatable, Codable {
 
     private func text(pretty: Bool) -> String {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = pretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
+        encoder.outputFormatting =
+            pretty
+            ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
             : [.sortedKeys, .withoutEscapingSlashes]
         // Only a number that is not finite fails, and none of ours is.
         guard let data = try? encoder.encode(self) else { return "null" }

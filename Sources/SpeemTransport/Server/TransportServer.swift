@@ -160,10 +160,17 @@ public final class TransportServer: Sendable {
                         await handler.opened(opened)
                     case .request(let id, let request, let size):
                         guard let peer else { break }
-                        group.addTask { [handler] in
+                        let answer: @Sendable () async -> Int = { [handler] in
                             let response = await handler.handle(request, from: peer)
                             try? await outbound.write(.response(id: id, response))
                             return size
+                        }
+                        // Begun at once, up to where it first waits: so what a handler queues without waiting before
+                        // (a write to its store) is queued in the order in which the peer asked.
+                        if #available(macOS 26, iOS 26, *) {
+                            group.addImmediateTask(operation: answer)
+                        } else {
+                            group.addTask(operation: answer)
                         }
                         inFlight += 1
                         bytesInFlight += size

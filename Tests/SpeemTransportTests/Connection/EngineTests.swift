@@ -69,8 +69,9 @@ struct EngineTests {
         // The responder has answered, and still sends nothing.
         let early = pair.responder.encrypt(frame(.push, 1, []))
         #expect(early == nil)
-        guard case .opened(let grant, .request(let id, let request, _)) = try pair.toResponder(
-            frame(.request, 1, ping.encode()))
+        guard
+            case .opened(let grant, .request(let id, let request, _)) = try pair.toResponder(
+                frame(.request, 1, ping.encode()))
         else {
             Issue.record("not opened")
             return
@@ -212,8 +213,9 @@ struct EngineTests {
                 continue
             }
         }
-        guard case .incoming(.request(9_000_000, ping, _)) = try pair.toResponder(
-            frame(.request, 9_000_000, ping.encode()))
+        guard
+            case .incoming(.request(9_000_000, ping, _)) = try pair.toResponder(
+                frame(.request, 9_000_000, ping.encode()))
         else {
             Issue.record("the connection does not go on")
             return
@@ -270,7 +272,8 @@ struct EngineTests {
                 $0.part = Data(generator.bytes(Int.random(in: 0...60, using: &generator)))
             }.encode()
             if Bool.random(using: &generator), !bytes.isEmpty {
-                bytes[Int.random(in: bytes.indices, using: &generator)] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
+                bytes[Int.random(in: bytes.indices, using: &generator)] ^=
+                    1 << UInt8.random(in: 0..<8, using: &generator)
             }
             let message = try raw.initiator.transport.encrypt(bytes)
             let output = responder.receive(message, access: access, random: SystemRandomSource())

@@ -93,7 +93,8 @@ struct ControlTests {
     @Test func badLinesAreAnswered() async throws {
         try await run { path, _ in
             for (line, code) in [
-                ("hello", -32700), ("[]", -32600), ("{}", -32600), ("{\"jsonrpc\":\"1.0\",\"method\":\"echo\"}", -32600),
+                ("hello", -32700), ("[]", -32600), ("{}", -32600),
+                ("{\"jsonrpc\":\"1.0\",\"method\":\"echo\"}", -32600),
                 ("{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"echo\"}", -32600),
                 ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\"}", -32601), ("\u{0}\u{1}", -32700),
             ] as [(String, Int64)] {
@@ -101,7 +102,8 @@ struct ControlTests {
                 #expect(answers.first?["error"]?["code"] == .integer(code), "\(line)")
             }
             // A notification has no answer; what follows has.
-            let text = "{\"jsonrpc\":\"2.0\",\"method\":\"refuse\"}\n\n{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"echo\",\"params\":5}\n"
+            let text =
+                "{\"jsonrpc\":\"2.0\",\"method\":\"refuse\"}\n\n{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"echo\",\"params\":5}\n"
             let answers = try await raw(path, Array(text.utf8), lines: 1)
             #expect(answers.first?["id"] == .string("x"))
             #expect(answers.first?["result"] == .integer(5))
@@ -121,7 +123,8 @@ struct ControlTests {
 
     @Test func aClientThatGoesCancelsItsMethod() async throws {
         try await run { path, control in
-            let text = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hang\"}\n{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"echo\"}\n"
+            let text =
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hang\"}\n{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"echo\"}\n"
             _ = try await raw(path, Array(text.utf8), lines: 1)
             for _ in 0..<200 where control.cancelled.withLock({ $0 }) == 0 {
                 try await Task.sleep(for: .milliseconds(20))

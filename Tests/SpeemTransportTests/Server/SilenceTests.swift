@@ -39,7 +39,8 @@ struct SilenceTests {
         let limits = TransportLimits(handshakeTimeout: .seconds(2))
         try await TestServer(limits: limits).run { server in
             let stranger = X25519.PrivateKey(random: SystemRandomSource())
-            try await expectSilence(server, framed(try server.engine(counter: 1, key: stranger).hello), "an unknown key")
+            try await expectSilence(
+                server, framed(try server.engine(counter: 1, key: stranger).hello), "an unknown key")
             let hello = try server.engine(counter: 50).hello
             // The first time it is answered, and without a transport message nothing is opened.
             let answer = try await RawSocket(server.address).answer(to: framed(hello))

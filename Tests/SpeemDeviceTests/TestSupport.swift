@@ -1,0 +1,249 @@
+import Foundation
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import SpeemConfig
+import SpeemCrypto
+import SpeemIdentity
+import SpeemNode
+import SpeemTransport
+import Synchronization
+
+@testable import SpeemDevice
+
+let quietLogger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+/// A folder that goes with its owner.
+final class Folder: Sendable {
+    let path = "/tmp/speem-device-\(UInt64.random(in: 0 ... .max))"
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+/// A running node; its port stays the same over restarts.
+actor TestNode {
+    private let folder = Folder()
+    private let port: UInt16
+    private let advertise: String
+    private var services: ServiceGroup?
+    private var running: Task<Void, any Error>?
+    private(set) var claim: Invite?
+
+    /// - Parameter advertise: an address for invites other than the node's own.
+    init(advertise: String? = nil) async throws {
+        let free = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1).bind(host: "127.0.0.1", port: 0).get()
+        port = UInt16(free.localAddress?.port ?? 0)
+        try await free.close()
+        self.advertise = advertise ?? "127.0.0.1:\(port)"
+    }
+
+    var address: (host: String, port: Int) { ("127.0.0.1", Int(port)) }
+
+    func start() async throws {
+        let text = """
+            role = "node"
+            data = "\(folder.path)"
+            [listen]
+            addresses = ["127.0.0.1:\(port)"]
+            advertise = ["\(advertise)"]
+            """
+        let config = try Config.parse(Array(text.utf8), file: folder.path + ".toml", home: nil)
+        let service = try await NodeService.start(config, logger: quietLogger)
+        claim = service.announcement.claim
+        let group = ServiceGroup(services: [service], logger: quietLogger)
+        services = group
+        running = Task { try await group.run() }
+    }
+
+    func stop() async throws {
+        await services?.triggerGracefulShutdown()
+        try await running?.value
+        services = nil
+        running = nil
+    }
+}
+
+/// A device's folder, and its methods as commands without a daemon call them.
+struct TestDevice: Sendable {
+    private let folder = Folder()
+    let config: Config
+    let name: String
+
+    init(_ name: String) async throws {
+        self.name = name
+        let text = "role = \"device\"\ndata = \"\(folder.path)\"\nname = \"\(name)\"\n"
+        config = try Config.parse(Array(text.utf8), file: folder.path + ".toml", home: nil)
+        _ = try await Device.initialise(config)
+    }
+
+    /// Opens the device for the time of `body`.
+    func open<T: Sendable>(_ body: @Sendable (Device) async throws -> T) async throws -> T {
+        let device = try await Device.open(
+            config, group: MultiThreadedEventLoopGroup.singleton, logger: quietLogger)
+        do {
+            let result = try await body(device)
+            await device.close()
+            return result
+        } catch {
+            await device.close()
+            throw error
+        }
+    }
+
+    /// One command.
+    @discardableResult
+    func call(_ method: String, _ parameters: [String: JSON] = [:]) async throws -> JSON {
+        try await open { device in
+            try await DeviceControl(device: device, isDaemon: false).call(
+                method, .object(parameters), session: ControlSession { _, _ in })
+        }
+    }
+
+    func accept(_ invite: String, name: String? = nil) async throws -> JSON {
+        var parameters: [String: JSON] = ["invite": .string(invite)]
+        if let name { parameters["name"] = .string(name) }
+        return try await call("accept", parameters)
+    }
+
+    func invite() async throws -> String {
+        try await call("invite")["invite"]?.stringValue ?? ""
+    }
+
+    func send(_ contact: String, _ text: String) async throws -> String {
+        try await call("send", ["contact": .string(contact), "text": .string(text)])["state"]?.stringValue ?? ""
+    }
+
+    func inbox(all: Bool = false) async throws -> [String] {
+        let messages = try await call("inbox", ["all": .bool(all)])["messages"]?.arrayValue ?? []
+        return messages.map { "\($0["contact"]?.stringValue ?? "?"): \($0["text"]?.stringValue ?? "?")" }
+    }
+
+    func sent() async throws -> [String] {
+        let messages = try await call("sent")["messages"]?.arrayValue ?? []
+        return messages.map { "\($0["state"]?.stringValue ?? "?") \($0["text"]?.stringValue ?? "?")" }
+    }
+
+    func contacts() async throws -> [String] {
+        (try await call("contacts").arrayValue ?? []).map {
+            "\($0["name"]?.stringValue ?? "?") \($0["state"]?.stringValue ?? "?")"
+        }
+    }
+}
+
+/// Two people, each with a running node and a device that owns it.
+struct TestPair: Sendable {
+    let alice: TestDevice
+    let bob: TestDevice
+    let aliceNode: TestNode
+    let bobNode: TestNode
+
+    static func with(
+        contacts: Bool = true, _ body: @Sendable (TestPair) async throws -> Void
+    ) async throws {
+        let pair = TestPair(
+            alice: try await TestDevice("alice"), bob: try await TestDevice("bob"), aliceNode: try await TestNode(),
+            bobNode: try await TestNode())
+        for (node, device) in [(pair.aliceNode, pair.alice), (pair.bobNode, pair.bob)] {
+            try await node.start()
+            _ = try await device.accept(await node.claim?.text ?? "")
+        }
+        if contacts {
+            _ = try await pair.alice.accept(try await pair.bob.invite(), name: "bob")
+            _ = try await pair.bob.contacts()
+            _ = try await pair.alice.contacts()
+        }
+        do {
+            try await body(pair)
+        } catch {
+            try? await pair.aliceNode.stop()
+            try? await pair.bobNode.stop()
+            throw error
+        }
+        try await pair.aliceNode.stop()
+        try await pair.bobNode.stop()
+    }
+}
+
+/// A proxy that loses replies: it cuts a connection after so many bytes from the server.
+final class CuttingProxy: Sendable {
+    private let channel: any Channel
+    private let shared: Shared
+
+    var address: String { "127.0.0.1:\(channel.localAddress?.port ?? 0)" }
+
+    static func start(to target: @escaping @Sendable () async -> (host: String, port: Int)) async throws -> CuttingProxy
+    {
+        let shared = Shared()
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { inbound in
+                let address = inbound.eventLoop.makeFutureWithTask { await target() }
+                return address.flatMap { address in
+                    ClientBootstrap(group: inbound.eventLoop)
+                        .channelInitializer { outbound in
+                            outbound.eventLoop.makeCompletedFuture {
+                                try outbound.pipeline.syncOperations.addHandler(
+                                    Forward(to: inbound, limit: { shared.take($0) }))
+                            }
+                        }
+                        .connect(host: address.host, port: address.port)
+                }.flatMap { outbound in
+                    inbound.eventLoop.makeCompletedFuture {
+                        try inbound.pipeline.syncOperations.addHandler(Forward(to: outbound, limit: { $0 }))
+                    }
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        return CuttingProxy(channel: channel, shared: shared)
+    }
+
+    /// What all connections of a proxy share.
+    final class Shared: Sendable {
+        let allowed = Mutex(Int.max)
+
+        /// How many of `count` bytes may pass.
+        func take(_ count: Int) -> Int {
+            allowed.withLock { allowed in
+                let passed = min(count, allowed)
+                if allowed != .max { allowed -= passed }
+                return passed
+            }
+        }
+    }
+
+    private init(channel: any Channel, shared: Shared) {
+        self.channel = channel
+        self.shared = shared
+    }
+
+    /// From now on only so many bytes come back from the server; nil for all.
+    func allow(_ bytes: Int?) { shared.allowed.withLock { $0 = bytes ?? .max } }
+
+    deinit { channel.close(promise: nil) }
+}
+
+/// Passes bytes on to another channel, as many as may pass, and then closes both.
+private final class Forward: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let other: any Channel
+    private let limit: @Sendable (Int) -> Int
+
+    init(to other: any Channel, limit: @escaping @Sendable (Int) -> Int) {
+        self.other = other
+        self.limit = limit
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var buffer = unwrapInboundIn(data)
+        let passed = limit(buffer.readableBytes)
+        guard let part = buffer.readSlice(length: passed) else { return }
+        other.writeAndFlush(part, promise: nil)
+        guard buffer.readableBytes > 0 else { return }
+        other.close(promise: nil)
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { other.close(promise: nil) }
+}

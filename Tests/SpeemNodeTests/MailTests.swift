@@ -1,0 +1,116 @@
+import Foundation
+import NIOPosix
+import SpeemCrypto
+import SpeemIdentity
+import SpeemProtocol
+import SpeemTransport
+import SwiftProtobuf
+import Testing
+
+@testable import SpeemNode
+
+struct MailTests {
+    @Test func pushesComeInOrderAndWhatIsKeptSurvivesAStart() async throws {
+        let node = TestNode()
+        let owner = TestOwner()
+        let secret = random.secret(16)
+        let keys = InviteKeys(secret: secret)
+        let permanent = X25519.PrivateKey(random: random)
+        try await node.run { announcement in
+            let device = try await own(announcement, owner)
+            let nodeKey = try #require(announcement.claim).node.noise
+            _ = try await device.request(register(keys))
+            let oneTime = try await connect(
+                announcement.addresses[0], node: nodeKey, key: keys.initiatorKey, preSharedKey: keys.preSharedKey)
+            _ = try await oneTime.request(redeem(permanent, nil))
+            let contact = try await connect(
+                announcement.addresses[0], node: nodeKey, key: permanent, preSharedKey: keys.grantPreSharedKey)
+            _ = try await contact.request(.with { $0.deposit = deposit(1, owner.id) })
+            let drained = try await device.request(.with { $0.drain = .with { $0.subscribe = true } }).drained
+            #expect(drained.envelopes.count == 1 && drained.nodeEpoch.count == 16)
+
+            // Many at once, over one connection: stored in the order in which they were sent.
+            let requests = (2...100).map { number in WireRequest.with { $0.deposit = deposit(UInt8(number), owner.id) }
+            }
+            let responses = try await contact.request(all: requests)
+            #expect(responses.allSatisfy { $0.kind == .deposited(WireDeposited()) })
+            var numbers: [UInt8] = []
+            var sequences: [UInt64] = []
+            for await push in device.pushes {
+                sequences.append(push.envelope.sequence)
+                numbers.append(push.envelope.envelopeID.first ?? 0)
+                if sequences.count == 99 { break }
+            }
+            #expect(sequences == sequences.sorted() && Set(sequences).count == 99)
+            #expect(numbers == Array(2...100))
+            let again = try await contact.request(.with { $0.deposit = deposit(50, owner.id) })
+            #expect(again.deposited.duplicate)
+            var other = deposit(50, owner.id)
+            other.body[0] ^= 1
+            let conflicting = other
+            #expect(try await contact.request(.with { $0.deposit = conflicting }).refusal.code == .conflict)
+            let deleted = try await device.request(
+                .with { $0.acknowledge = .with { $0.sequences = Array(sequences.prefix(40)) + [.max] } })
+            #expect(deleted.acknowledged.deleted == 40)
+        }
+        try await node.run { announcement in
+            // The owner's key and the contact's still open the node; what was not acknowledged is there.
+            let found = try await node.nodeKey(announcement)
+            let nodeKey = try #require(found)
+            let contact = try await connect(
+                announcement.addresses[0], node: nodeKey, key: permanent, preSharedKey: keys.grantPreSharedKey)
+            #expect(try await contact.request(.with { $0.deposit = deposit(99, owner.id) }).deposited.duplicate)
+            await contact.close()
+        }
+    }
+
+    @Test func rosterEntriesAreComparedAndSwapped() async throws {
+        let node = TestNode()
+        try await node.run { announcement in
+            let owner = TestOwner()
+            let device = try await own(announcement, owner)
+            let entry = try #require(announcement.claim).node
+            let chain = try await device.request(.with { $0.rosterFetch = WireRosterFetch() }).rosterChain
+            let genesis = try RosterEntry([UInt8](try #require(chain.entries.first)))
+            func append(_ entry: RosterEntry) async throws -> WireResponse {
+                try await device.request(.with { $0.rosterAppend = .with { $0.entry = Data(entry.encoded) } })
+            }
+            let second = try RosterEntry.next(
+                after: genesis, signedBy: owner.device, devices: genesis.devices, nodes: [entry])
+            let rival = try RosterEntry.next(
+                after: genesis, signedBy: owner.device,
+                devices: genesis.devices + [DeviceKeys(random: random).entry], nodes: [entry])
+            #expect(try await append(second).rosterAppended.head == Data(second.head.bytes))
+            #expect(try await append(second).rosterAppended.head == Data(second.head.bytes))
+            let conflict = try await append(rival)
+            #expect(conflict.refusal.code == .rosterConflict && conflict.refusal.head == Data(second.head.bytes))
+            let forged = try RosterEntry.next(
+                after: second, signedBy: DeviceKeys(random: random), devices: genesis.devices, nodes: [entry])
+            #expect(try await append(forged).refusal.code == .rosterRefused)
+            let without = try RosterEntry.next(
+                after: second, signedBy: owner.device, devices: genesis.devices, nodes: [])
+            #expect(try await append(without).refusal.code == .rosterRefused)
+            let garbage = try await device.request(.with { $0.rosterAppend = .with { $0.entry = Data([1, 2, 3]) } })
+            #expect(garbage.refusal.code == .rosterRefused)
+            let rest = try await device.request(.with { $0.rosterFetch = .with { $0.after = 1 } }).rosterChain
+            #expect(rest.entries == [Data(second.encoded)])
+            // Replacing itself with another device, this one is out at once.
+            let heir = DeviceKeys(random: random)
+            let third = try RosterEntry.next(
+                after: second, signedBy: owner.device, devices: [heir.entry], nodes: [entry])
+            _ = try? await append(third)
+            for await _ in device.pushes {}
+            #expect(!device.isActive)
+        }
+    }
+}
+
+extension TestNode {
+    /// The node's key, from its control socket's status.
+    func nodeKey(_ announcement: NodeService.Announcement) async throws -> X25519.PublicKey? {
+        let client = ControlClient(path: folder + "/control.sock", group: .singletonMultiThreadedEventLoopGroup)
+        let status = try await client.call("status")
+        guard let text = status?["node_key"]?.stringValue, let bytes = Hex.decode(text) else { return nil }
+        return try X25519.PublicKey(bytes)
+    }
+}

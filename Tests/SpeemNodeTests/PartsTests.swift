@@ -1,0 +1,58 @@
+import SpeemCrypto
+import SpeemIdentity
+import SpeemMailbox
+import SpeemTransport
+import Testing
+
+@testable import SpeemNode
+
+struct PartsTests {
+    @Test func theRunningClockAddsUpAndNeverGoesBack() {
+        let source = TestClock()
+        let clock = RunningClock(source: source, base: 500)
+        #expect(clock.now.running == 500 && clock.uptime == 0)
+        source.advance(30)
+        #expect(clock.now.running == 530 && clock.uptime == 30)
+        source.advance(-100)
+        #expect(clock.now.running == 500)
+        #expect(RunningClock(source: source, base: .max).now.running == .max)
+    }
+
+    @Test func grantKindsComeBack() throws {
+        let device = DeviceKeys(random: random).entry.id
+        for kind in [GrantKind.ownDevice(device), .contact, .invite(.claim), .invite(.link), .invite(.contact)] {
+            #expect(try GrantKind(code: kind.code, device: device.bytes) == kind)
+        }
+        for code in [0, 3, 10, 14, -1, .max] as [Int64] {
+            #expect(throws: NodeError.self) { _ = try GrantKind(code: code, device: device.bytes) }
+        }
+        #expect(throws: NodeError.self) { _ = try GrantKind(code: 1, device: nil) }
+    }
+
+    @Test func countersOnlyGrow() throws {
+        let access = NodeAccess()
+        let key = X25519.PrivateKey(random: random).publicKey
+        let grant = AccessGrant(id: 7, preSharedKey: random.secret(32))
+        #expect(access.grant(for: key) == nil)
+        #expect(!access.admit(grant, counter: 1))
+        access.insert([NodeAccess.Entry(grant: grant, initiatorKey: key.bytes, kind: .contact, counter: 10)])
+        #expect(access.contacts == 1)
+        #expect(access.grant(for: key) == grant)
+        #expect(!access.admit(grant, counter: 10))
+        #expect(access.admit(grant, counter: 11))
+        #expect(!access.admit(grant, counter: 11))
+        // The store's integers end before the wire's: beyond is nothing.
+        #expect(!access.admit(grant, counter: .max))
+        #expect(access.admit(grant, counter: UInt64(Int64.max)))
+        #expect(access.dirtyCounters == [7])
+        access.remove([7])
+        #expect(access.grant(for: key) == nil && access.contacts == 0 && access.dirtyCounters.isEmpty)
+    }
+
+    @Test func ownAddresses() {
+        #expect(OwnAddresses.list(bound: ["127.0.0.1:5", "127.0.0.1:5"]) == ["127.0.0.1:5"])
+        let wildcard = OwnAddresses.list(bound: ["0.0.0.0:7"])
+        #expect(!wildcard.isEmpty && wildcard.allSatisfy { $0.hasSuffix(":7") && !$0.hasPrefix("0.0.0.0") })
+        #expect(OwnAddresses.list(bound: (0..<20).map { "10.0.0.\($0):1" }).count == 8)
+    }
+}

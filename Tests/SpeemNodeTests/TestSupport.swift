@@ -1,0 +1,157 @@
+import Foundation
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import SpeemConfig
+import SpeemCrypto
+import SpeemIdentity
+import SpeemMailbox
+import SpeemProtocol
+import SpeemTransport
+import SwiftProtobuf
+import Synchronization
+
+@testable import SpeemNode
+
+let random = SystemRandomSource()
+
+let quietLogger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+/// Clocks that a test sets.
+final class TestClock: ClockSource {
+    private let state = Mutex<(monotonic: Int64, wall: Int64?)>((1000, 1_700_000_000))
+
+    func monotonic() -> Int64 { state.withLock { $0.monotonic } }
+    func wall() -> Int64? { state.withLock { $0.wall } }
+
+    func advance(_ seconds: Int64) {
+        state.withLock {
+            $0.monotonic += seconds
+            $0.wall = $0.wall.map { $0 + seconds }
+        }
+    }
+}
+
+/// A node in a folder of its own, on a free port.
+final class TestNode: Sendable {
+    let folder = "/tmp/speem-node-\(UInt64.random(in: 0 ... .max))"
+    let clock = TestClock()
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    /// Runs the node for the time of `body`, which gets where it listens and its claim invite.
+    func run(
+        _ lines: String = "", _ body: @Sendable @escaping (NodeService.Announcement) async throws -> Void
+    ) async throws {
+        let text = "role = \"node\"\ndata = \"\(folder)\"\n[listen]\naddresses = [\"127.0.0.1:0\"]\n" + lines
+        let config = try Config.parse(Array(text.utf8), file: folder + ".toml", home: nil)
+        let service = try await NodeService.start(config, logger: quietLogger, clock: clock)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            let services = ServiceGroup(services: [service], logger: quietLogger)
+            group.addTask { try await services.run() }
+            do {
+                try await body(service.announcement)
+            } catch {
+                await services.triggerGracefulShutdown()
+                throw error
+            }
+            await services.triggerGracefulShutdown()
+            try await group.waitForAll()
+        }
+    }
+}
+
+/// An owner: what a device would know.
+struct TestOwner: Sendable {
+    let account = AccountKey(random: random)
+    let device = DeviceKeys(random: random)
+    let key = X25519.PrivateKey(random: random)
+
+    var id: Data { Data(device.entry.id.bytes) }
+
+    func roster(_ node: NodeEntry) throws -> Roster {
+        try Roster(genesis: try RosterEntry.genesis(account: account, devices: [device.entry], nodes: [node]))
+    }
+}
+
+/// Counters that only grow, for all tests.
+let counters = Atomic<UInt64>(1)
+
+func connect(
+    _ address: String, node: X25519.PublicKey, key: X25519.PrivateKey, preSharedKey: SecretBytes
+) async throws -> ClientConnection {
+    try await TransportClient(group: MultiThreadedEventLoopGroup.singleton).connect(
+        to: address,
+        credentials: NodeCredentials(initiatorKey: key, preSharedKey: preSharedKey, nodeKey: node),
+        counter: counters.add(1, ordering: .relaxed).newValue)
+}
+
+func claim(_ owner: TestOwner, _ node: NodeEntry, key: X25519.PrivateKey? = nil) throws -> WireRequest {
+    let roster = try owner.roster(node)
+    return .with {
+        $0.claim = .with {
+            $0.initiatorKey = Data((key ?? owner.key).publicKey.bytes)
+            $0.roster = roster.entries.map { Data($0.encoded) }
+            $0.device = owner.id
+        }
+    }
+}
+
+/// Claims the node and returns the owner's connection.
+func own(_ announcement: NodeService.Announcement, _ owner: TestOwner) async throws -> ClientConnection {
+    guard let invite = announcement.claim else { throw TransportError.disconnected }
+    let keys = InviteKeys(secret: invite.secret)
+    let oneTime = try await connect(
+        announcement.addresses[0], node: invite.node.noise, key: keys.initiatorKey, preSharedKey: keys.preSharedKey)
+    let response = try await oneTime.request(try claim(owner, invite.node))
+    guard case .claimed = response.kind else { throw TransportError.violation("\(response)") }
+    await oneTime.close()
+    return try await connect(
+        announcement.addresses[0], node: invite.node.noise, key: owner.key, preSharedKey: keys.grantPreSharedKey)
+}
+
+func register(_ keys: InviteKeys, lifetime: UInt64 = 3600) -> WireRequest {
+    .with {
+        $0.inviteRegister = .with {
+            $0.kind = .contact
+            $0.initiatorKey = Data(keys.initiatorKey.publicKey.bytes)
+            $0.preSharedKey = Data(keys.preSharedKey.exposedCopy())
+            $0.grantPreSharedKey = Data(keys.grantPreSharedKey.exposedCopy())
+            $0.lifetimeSeconds = lifetime
+        }
+    }
+}
+
+func deposit(_ number: UInt8, _ device: Data) -> WireDeposit {
+    .with {
+        $0.mailbox = device
+        $0.envelopeID = Data(repeating: number, count: 32)
+        $0.header = Data([1])
+        $0.body = Data(repeating: number, count: 100)
+    }
+}
+
+func redeem(_ key: X25519.PrivateKey, _ first: WireDeposit?) -> WireRequest {
+    .with {
+        $0.redeem = .with {
+            $0.initiatorKey = Data(key.publicKey.bytes)
+            if let first { $0.deposit = first }
+        }
+    }
+}
+
+func upload(pairs: Int) -> WireRequest {
+    .with {
+        $0.prekeyUpload = .with {
+            $0.signedPrekey = Data([8])
+            $0.lastResortKemPrekey = Data([0x0b])
+            $0.oneTime = (0..<pairs).map { number in
+                .with {
+                    $0.oneTimePrekey = Data([9, UInt8(number)])
+                    $0.kemPrekey = Data([0x0a, UInt8(number)])
+                }
+            }
+        }
+    }
+}
