@@ -1,7 +1,7 @@
 import SpeemCrypto
 
-/// The Double Ratchet (Signal, "The Double Ratchet Algorithm", section 3) with X25519, HKDF-SHA-256, HMAC-SHA-256 and
-/// XChaCha20-Poly1305 under a random nonce: a state that was rolled back never repeats one.
+/// The Double Ratchet (Signal, "The Double Ratchet Algorithm", revision 4, section 3) with X25519, HKDF-SHA-256,
+/// HMAC-SHA-256 and XChaCha20-Poly1305 under a random nonce: a state that was rolled back never repeats one.
 struct DoubleRatchet: Sendable, Equatable {
     /// One direction of the current step.
     struct Chain: Sendable, Equatable {
@@ -9,7 +9,7 @@ struct DoubleRatchet: Sendable, Equatable {
         /// The number of the next message.
         var next: UInt32
 
-        /// KDF_CK (section 5.2): HMAC with the constants 1 and 2.
+        /// KDF_CK ("Recommended cryptographic algorithms"): HMAC with the constants 1 and 2.
         mutating func step() throws(SessionError) -> SecretBytes {
             guard next < .max else { throw .exhausted }
             let messageKey = HMACSHA256.tag([1], key: key)
@@ -26,6 +26,13 @@ struct DoubleRatchet: Sendable, Equatable {
         let key: SecretBytes
     }
 
+    /// A receiving chain before the current one.
+    struct PastChain: Sendable, Equatable {
+        let ratchetKey: X25519.PublicKey
+        /// See ``DoubleRatchet/droppedBelow``.
+        var droppedBelow: UInt32
+    }
+
     // RK, DHs, DHr, CKs with Ns, CKr with Nr, PN, MKSKIPPED of section 3.2.
     var rootKey: SecretBytes
     var ownRatchetKey: X25519.PrivateKey
@@ -33,9 +40,13 @@ struct DoubleRatchet: Sendable, Equatable {
     var sending: Chain?
     var receiving: Chain?
     var previousCount: UInt32
-    var skipped: [SkippedKey]
-    /// The peer's ratchet keys before the current one, oldest first.
-    var pastRatchetKeys: [X25519.PublicKey]
+    /// Oldest first.
+    var skipped: [SkippedKey] = []
+    /// Skipped keys of the receiving chain were dropped below this number: whether such a message was received before
+    /// cannot be told any more.
+    var droppedBelow: UInt32 = 0
+    /// Oldest first.
+    var past: [PastChain] = []
 
     /// RatchetInitAlice (section 3.3): the responder's signed prekey is its first ratchet key.
     init(initiator sharedSecret: SecretBytes, peer: X25519.PublicKey, random: some RandomSource) throws(SessionError) {
@@ -43,8 +54,6 @@ struct DoubleRatchet: Sendable, Equatable {
         peerRatchetKey = peer
         rootKey = sharedSecret
         previousCount = 0
-        skipped = []
-        pastRatchetKeys = []
         sending = try Self.step(&rootKey, ownRatchetKey, peer)
     }
 
@@ -53,13 +62,12 @@ struct DoubleRatchet: Sendable, Equatable {
         ownRatchetKey = signedPrekey
         rootKey = sharedSecret
         previousCount = 0
-        skipped = []
-        pastRatchetKeys = []
     }
 
+    /// A state at rest.
     init(
         rootKey: SecretBytes, ownRatchetKey: X25519.PrivateKey, peerRatchetKey: X25519.PublicKey?, sending: Chain?,
-        receiving: Chain?, previousCount: UInt32, skipped: [SkippedKey], pastRatchetKeys: [X25519.PublicKey]
+        receiving: Chain?, previousCount: UInt32, skipped: [SkippedKey], droppedBelow: UInt32, past: [PastChain]
     ) {
         self.rootKey = rootKey
         self.ownRatchetKey = ownRatchetKey
@@ -68,7 +76,8 @@ struct DoubleRatchet: Sendable, Equatable {
         self.receiving = receiving
         self.previousCount = previousCount
         self.skipped = skipped
-        self.pastRatchetKeys = pastRatchetKeys
+        self.droppedBelow = droppedBelow
+        self.past = past
     }
 
     /// A responder cannot send before it has received.
@@ -76,34 +85,38 @@ struct DoubleRatchet: Sendable, Equatable {
 
     /// RatchetEncrypt (section 3.4).
     mutating func encrypt(
-        _ plaintext: [UInt8], associatedData: [UInt8], random: some RandomSource
+        _ plaintext: SecretBytes, associatedData: [UInt8], random: some RandomSource
     ) throws(SessionError) -> RatchetMessage {
-        guard var chain = sending else { preconditionFailure("a responder sends only after it has received") }
+        guard var chain = sending else { throw .cannotSend }
         let number = chain.next
         let key = try chain.step()
         sending = chain
         let header = RatchetMessage.Header(
             ratchetKey: ownRatchetKey.publicKey, previousCount: previousCount, number: number)
+        var exposed = plaintext.exposedCopy()
+        defer { Wipe.zero(&exposed) }
         return RatchetMessage(
             header: header,
             ciphertext: XChaCha20Poly1305.seal(
-                plaintext, key: key, associatedData: associatedData + header.encoded, random: random))
+                exposed, key: key, associatedData: associatedData + header.encoded, random: random))
     }
 
     /// RatchetDecrypt (section 3.5). A message that fails leaves the state as it was: all work is done on a copy.
     mutating func decrypt(
         _ message: RatchetMessage, associatedData: [UInt8], random: some RandomSource
-    ) throws(SessionError) -> [UInt8] {
+    ) throws(SessionError) -> SecretBytes {
         var copy = self
         let key = try copy.messageKey(for: message.header, random: random)
+        var exposed: [UInt8]
         do {
-            let plaintext = try XChaCha20Poly1305.open(
+            exposed = try XChaCha20Poly1305.open(
                 message.ciphertext, key: key, associatedData: associatedData + message.header.encoded)
-            self = copy
-            return plaintext
         } catch {
             throw .notAuthentic("a message")
         }
+        defer { Wipe.zero(&exposed) }
+        self = copy
+        return SecretBytes(exposed)
     }
 
     private mutating func messageKey(
@@ -115,13 +128,17 @@ struct DoubleRatchet: Sendable, Equatable {
             return skipped.remove(at: index).key
         }
         if header.ratchetKey != peerRatchetKey {
-            guard !pastRatchetKeys.contains(header.ratchetKey) else { throw .duplicate }
+            if let chain = past.last(where: { $0.ratchetKey == header.ratchetKey }) {
+                throw header.number < chain.droppedBelow ? .keyGone : .duplicate
+            }
             try skip(to: header.previousCount)
             try turn(to: header.ratchetKey, random: random)
         }
-        guard let next = receiving?.next, header.number >= next else { throw .duplicate }
+        // Only an initiator whose peer has never answered has no chain: nothing can come under the signed prekey.
+        guard let next = receiving?.next else { throw .notAuthentic("a message") }
+        guard header.number >= next else { throw header.number < droppedBelow ? .keyGone : .duplicate }
         try skip(to: header.number)
-        guard var chain = receiving else { throw .duplicate }
+        guard var chain = receiving else { throw .notAuthentic("a message") }
         let key = try chain.step()
         receiving = chain
         return key
@@ -130,26 +147,41 @@ struct DoubleRatchet: Sendable, Equatable {
     /// SkipMessageKeys: keeps the keys of the receiving chain below `number`.
     private mutating func skip(to number: UInt32) throws(SessionError) {
         guard var chain = receiving, let ratchetKey = peerRatchetKey, number > chain.next else { return }
-        let count = Int(number - chain.next)
-        guard count <= SessionLimits.skippedPerStep else {
-            throw .tooManySkipped(count, limit: SessionLimits.skippedPerStep)
+        let count = number - chain.next
+        guard count <= UInt32(SessionLimits.skippedPerStep) else {
+            throw .tooManySkipped(Int(clamping: count), limit: SessionLimits.skippedPerStep)
         }
         while chain.next < number {
             let number = chain.next
             skipped.append(SkippedKey(ratchetKey: ratchetKey, number: number, key: try chain.step()))
         }
-        if skipped.count > SessionLimits.skippedInAll {
-            skipped.removeFirst(skipped.count - SessionLimits.skippedInAll)
-        }
         receiving = chain
+        dropOldestSkipped()
+    }
+
+    /// Keeps ``SessionLimits/skippedInAll`` keys, and remembers where others were.
+    private mutating func dropOldestSkipped() {
+        guard skipped.count > SessionLimits.skippedInAll else { return }
+        let excess = skipped.count - SessionLimits.skippedInAll
+        for dropped in skipped[..<excess] {
+            // A skipped message is not the last of its chain, so its number is below the maximum.
+            if dropped.ratchetKey == peerRatchetKey {
+                droppedBelow = dropped.number + 1
+            } else if let index = past.lastIndex(where: { $0.ratchetKey == dropped.ratchetKey }) {
+                past[index].droppedBelow = dropped.number + 1
+            }
+        }
+        skipped.removeFirst(excess)
     }
 
     /// DHRatchet.
     private mutating func turn(to ratchetKey: X25519.PublicKey, random: some RandomSource) throws(SessionError) {
-        if let old = peerRatchetKey {
-            pastRatchetKeys.append(old)
-            if pastRatchetKeys.count > SessionLimits.rememberedRatchetKeys { pastRatchetKeys.removeFirst() }
+        // The signed prekey that an initiator begins with has no receiving chain.
+        if let old = peerRatchetKey, receiving != nil {
+            past.append(PastChain(ratchetKey: old, droppedBelow: droppedBelow))
+            if past.count > SessionLimits.rememberedRatchetKeys { past.removeFirst() }
         }
+        droppedBelow = 0
         previousCount = sending?.next ?? 0
         peerRatchetKey = ratchetKey
         receiving = try Self.step(&rootKey, ownRatchetKey, ratchetKey)
@@ -157,7 +189,7 @@ struct DoubleRatchet: Sendable, Equatable {
         sending = try Self.step(&rootKey, ownRatchetKey, ratchetKey)
     }
 
-    /// KDF_RK (section 5.2): HKDF with the root key as salt.
+    /// KDF_RK ("Recommended cryptographic algorithms"): HKDF with the root key as salt.
     private static func step(
         _ rootKey: inout SecretBytes, _ own: X25519.PrivateKey, _ peer: X25519.PublicKey
     ) throws(SessionError) -> Chain {

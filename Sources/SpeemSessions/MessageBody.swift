@@ -15,13 +15,19 @@ public struct MessageID: Sendable, Hashable {
     /// XChaCha20-Poly1305 does not commit to its key: one ciphertext can be made to open under two keys to two bodies.
     /// The id binds key and ciphertext, and is compared everywhere.
     init(key: SecretBytes, ciphertext: [UInt8]) {
-        bytes = BLAKE2b.hash(domain: DomainSeparator("message id"), key.exposedCopy(), ciphertext)
+        var exposed = key.exposedCopy()
+        defer { Wipe.zero(&exposed) }
+        bytes = BLAKE2b.hash(domain: DomainSeparator("message id"), exposed, ciphertext)
     }
 }
 
-/// A body, encrypted once for all recipients: padded with Padmé, then XChaCha20-Poly1305 under a fresh key.
+/// A body, encrypted once for all recipients: padded with Padmé, then XChaCha20-Poly1305 under a fresh key, with
+/// "speem/1 message body\0" as associated data.
 public struct MessageBody: Sendable, Equatable {
     private static let label = DomainSeparator("message body").bytes
+
+    /// Bytes of a ciphertext at the most.
+    static let maxLength = Padme.paddedLength(SessionLimits.contentLength + 1) + XChaCha20Poly1305.overhead
 
     public let id: MessageID
     /// nonce 24 | ciphertext | tag 16
@@ -31,9 +37,11 @@ public struct MessageBody: Sendable, Equatable {
 
     /// Encrypts `content`.
     ///
-    /// - Throws: ``SessionError/malformed(_:)`` for content over ``SessionLimits/contentLength``.
+    /// - Throws: ``SessionError/tooLong(_:limit:)`` for content over ``SessionLimits/contentLength``.
     public init(sealing content: [UInt8], random: some RandomSource) throws(SessionError) {
-        guard content.count <= SessionLimits.contentLength else { throw .malformed("a message that is too long") }
+        guard content.count <= SessionLimits.contentLength else {
+            throw .tooLong(content.count, limit: SessionLimits.contentLength)
+        }
         key = random.secret(XChaCha20Poly1305.keyLength)
         ciphertext = XChaCha20Poly1305.seal(
             Padme.pad(content, minimum: SessionLimits.minimumBody), key: key, associatedData: Self.label,
@@ -43,6 +51,7 @@ public struct MessageBody: Sendable, Equatable {
 
     /// Opens a body under the key and id of its header.
     static func open(_ ciphertext: [UInt8], key: SecretBytes, id: MessageID) throws(SessionError) -> [UInt8] {
+        guard ciphertext.count <= maxLength else { throw .malformed("the body of a message") }
         guard ConstantTime.equal(MessageID(key: key, ciphertext: ciphertext).bytes, id.bytes) else {
             throw .notAuthentic("the body of a message")
         }

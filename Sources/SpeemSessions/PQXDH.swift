@@ -89,6 +89,9 @@ public struct InitialPart: Sendable, Equatable {
 }
 
 /// The private halves that answer an ``InitialPart``.
+///
+/// Look the KEM key up among those of the kind that ``InitialPart/isLastResort`` says: whoever takes the last-resort key
+/// for a one-time key because a peer calls it so deletes it after use.
 public struct ResponderPrekeys: Sendable {
     public let signed: X25519.PrivateKey
     public let kem: MLKEM.PrivateKey
@@ -145,26 +148,38 @@ enum PQXDH {
     static func respond(
         local: LocalParty, peer: SessionParty, initial: InitialPart, prekeys: ResponderPrekeys
     ) throws(SessionError) -> Agreement {
-        precondition((initial.oneTimePrekey == nil) == (prekeys.oneTime == nil), "the one-time prekey that is named")
+        var oneTime: X25519.PrivateKey?
+        if let id = initial.oneTimePrekey {
+            guard let named = prekeys.oneTime else { throw .unknownPrekey(id) }
+            oneTime = named
+        }
         do {
             var secrets = [
                 try prekeys.signed.sharedSecret(with: peer.device.identity),
                 try local.keys.identity.sharedSecret(with: initial.baseKey),
                 try prekeys.signed.sharedSecret(with: initial.baseKey),
             ]
-            if let oneTime = prekeys.oneTime { secrets.append(try oneTime.sharedSecret(with: initial.baseKey)) }
+            if let oneTime { secrets.append(try oneTime.sharedSecret(with: initial.baseKey)) }
             secrets.append(try prekeys.kem.decapsulate(initial.ciphertext))
             return derive(
                 secrets, initiator: peer, responder: local.party, initial: initial, signed: prekeys.signed.publicKey,
-                kem: prekeys.kem.publicKey, oneTime: prekeys.oneTime?.publicKey)
+                kem: prekeys.kem.publicKey, oneTime: oneTime?.publicKey)
         } catch {
             throw .malformed("the initial part of a message")
         }
     }
 
     /// SK = KDF(DH1 | DH2 | DH3 | DH4 | SS) (section 3.3), the KDF being HKDF-SHA-256 with a salt of zeros, 32 bytes
-    /// 0xff in front of the input, and info that binds every public value of the run (section 4.13 asks at least for
-    /// the KEM public key).
+    /// 0xff in front of the input (section 2.2), and info that binds every public value of the run (section 4.12 asks
+    /// for the KEM public key at least).
+    ///
+    ///     associated data = "speem/1 session\0" | initiator 165 | responder 165, each as SessionParty.encoded
+    ///     transcript = BLAKE2b-512("speem/1 PQXDH transcript\0", associated data, InitialPart.encoded,
+    ///                  signed prekey 32, KEM public key 1,184, one-time prekey 32 or none)
+    ///     info = "speem/1 PQXDH X25519 SHA-256 ML-KEM-768\0" | transcript
+    ///     session id = BLAKE2b-128("speem/1 session id\0", transcript)
+    ///
+    /// BLAKE2b takes each part after the label behind its length, as 8 bytes little-endian.
     private static func derive(
         _ secrets: [SecretBytes], initiator: SessionParty, responder: SessionParty, initial: InitialPart,
         signed: X25519.PublicKey, kem: MLKEM.PublicKey, oneTime: X25519.PublicKey?

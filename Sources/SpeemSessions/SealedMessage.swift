@@ -13,9 +13,17 @@ struct MessageKeys: Sendable, Equatable {
     let recipient: AccountPublicKey
     let heads: MessageHeads
 
-    var encoded: [UInt8] {
-        [Self.version] + key.exposedCopy() + id.bytes + sender.bytes + recipient.bytes + heads.sender.bytes
-            + heads.recipient.bytes
+    /// 193 bytes.
+    var encoded: SecretBytes {
+        var writer = SecretWriter()
+        writer.write(Self.version)
+        writer.write(key)
+        writer.write(id.bytes)
+        writer.write(sender.bytes)
+        writer.write(recipient.bytes)
+        writer.write(heads.sender.bytes)
+        writer.write(heads.recipient.bytes)
+        return writer.encoded
     }
 
     init(body: MessageBody, sender: AccountPublicKey, recipient: AccountPublicKey, heads: MessageHeads) {
@@ -26,12 +34,12 @@ struct MessageKeys: Sendable, Equatable {
         self.heads = heads
     }
 
-    init(_ bytes: [UInt8]) throws(SessionError) {
-        var reader = ByteReader(bytes)
+    init(_ bytes: SecretBytes) throws(SessionError) {
+        var reader = SecretReader(bytes)
         do {
             let version = try reader.readByte()
             guard version == Self.version else { throw SessionError.unknownVersion("a message", version) }
-            key = SecretBytes(try reader.read(32))
+            key = try reader.readSecret(XChaCha20Poly1305.keyLength)
             id = try MessageID(try reader.read(MessageID.length))
             sender = try AccountPublicKey(try reader.read(32))
             recipient = try AccountPublicKey(try reader.read(32))
@@ -119,11 +127,16 @@ public struct OpenedMessage: Sendable, Equatable {
 }
 
 extension Session {
-    /// The header of `body` for this session's device, sealed to it.
+    /// The header of `body` for this session's device, sealed to it. On failure the session is as before.
+    ///
+    /// - Throws: ``SessionError/cannotSend``, ``SessionError/exhausted``, or ``SessionError/malformed(_:)`` when the
+    ///   device's seal key is weak.
     public mutating func seal(
         _ body: MessageBody, from local: LocalParty, heads: MessageHeads, random: some RandomSource
     ) throws(SessionError) -> [UInt8] {
+        var copy = self
         let keys = MessageKeys(body: body, sender: local.account, recipient: peer.account, heads: heads)
+        let message = try copy.encrypt(keys.encoded, random: random)
         var writer = ByteWriter()
         writer.write(IncomingHeader.version)
         writer.write(initial == nil ? 0 : 1)
@@ -133,9 +146,11 @@ extension Session {
             writer.write(local.keys.entry.encoded)
             writer.write(initial.encoded)
         }
-        writer.write(try encrypt(keys.encoded, random: random).encoded)
+        writer.write(message.encoded)
         do {
-            return try SealedBox.seal(writer.bytes, to: peer.device.seal)
+            let sealed = try SealedBox.seal(writer.bytes, to: peer.device.seal)
+            self = copy
+            return sealed
         } catch {
             throw .malformed("the peer's seal key")
         }
@@ -143,11 +158,14 @@ extension Session {
 
     /// Opens a message of this session. On failure the session is as before.
     ///
-    /// - Throws: ``SessionError``; ``SessionError/wrongRecipient`` for a message that names other accounts than the
-    ///   session's.
+    /// - Throws: ``SessionError``; ``SessionError/wrongRecipient`` for a message of another session, or one that names
+    ///   other accounts than the session's.
     public mutating func open(
         _ header: IncomingHeader, body: [UInt8], local: LocalParty, random: some RandomSource
     ) throws(SessionError) -> OpenedMessage {
+        guard header.sessionID == id else { throw .wrongRecipient }
+        // A repeated initial part is ignored, but who it says it is from is shown before the message is opened.
+        if case .initial(_, let sender) = header.kind, sender != peer { throw .notAuthentic("the sender of a message") }
         var copy = self
         let keys = try MessageKeys(try copy.decrypt(header.message, random: random))
         guard keys.recipient == local.account, keys.sender == peer.account else { throw .wrongRecipient }

@@ -21,6 +21,9 @@ public struct Session: Sendable, Equatable {
     }
 
     /// Begins a session with the device of `bundle`.
+    ///
+    /// - Precondition: the bundle is of `peer`'s device.
+    /// - Throws: ``SessionError/malformed(_:)`` for a prekey that is weak.
     public static func initiate(
         local: LocalParty, peer: SessionParty, bundle: PrekeyBundle, random: some RandomSource
     ) throws(SessionError) -> Session {
@@ -31,9 +34,18 @@ public struct Session: Sendable, Equatable {
             initial: initial)
     }
 
-    /// Takes up a session that `peer` began. It is worth nothing before its first message decrypts.
+    /// Takes up the session that `message` begins.
     ///
-    /// - Throws: ``SessionError/notAuthentic(_:)`` when the message names another session than its parts derive.
+    /// It is worth nothing before ``open(_:body:local:random:)`` has opened that message: only then keep it, and delete
+    /// the one-time prekeys in the same transaction. The device must also be listed in the roster of the account that
+    /// the message says it is from: the session proves that both agree on account and device, not that they belong
+    /// together. Where a session of this id exists already, open the message with that one. A message under neither
+    /// one-time prekey can be replayed for as long as its other prekeys live (PQXDH, section 4.2), so remember the ids
+    /// of deleted sessions that long.
+    ///
+    /// - Throws: ``SessionError/notAuthentic(_:)`` when the message names another session than its parts derive,
+    ///   ``SessionError/unknownPrekey(_:)`` when it names a one-time prekey and `prekeys` has none,
+    ///   ``SessionError/malformed(_:)`` for a weak key or a message that begins no session.
     public static func respond(
         local: LocalParty, to message: IncomingHeader, prekeys: ResponderPrekeys
     ) throws(SessionError) -> Session {
@@ -49,12 +61,12 @@ public struct Session: Sendable, Equatable {
     public var canSend: Bool { ratchet.canSend }
 
     mutating func encrypt(
-        _ plaintext: [UInt8], random: some RandomSource
+        _ plaintext: SecretBytes, random: some RandomSource
     ) throws(SessionError) -> RatchetMessage {
         try ratchet.encrypt(plaintext, associatedData: associatedData, random: random)
     }
 
-    mutating func decrypt(_ message: RatchetMessage, random: some RandomSource) throws(SessionError) -> [UInt8] {
+    mutating func decrypt(_ message: RatchetMessage, random: some RandomSource) throws(SessionError) -> SecretBytes {
         let plaintext = try ratchet.decrypt(message, associatedData: associatedData, random: random)
         // The responder has answered, so it holds the session.
         initial = nil

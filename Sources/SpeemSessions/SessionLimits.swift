@@ -1,11 +1,13 @@
 /// Every limit of sessions, with its reason.
 public enum SessionLimits {
-    /// Messages that one received message may skip in a chain: an attacker who holds a session can make the receiver
-    /// compute that many keys (Double Ratchet specification, section 8.4).
+    /// Messages that one received message may skip in a chain (the specification's MAX_SKIP): an attacker who holds a
+    /// session can make the receiver compute that many keys for the chain before and as many for the new one.
     public static let skippedPerStep = 1_000
-    /// Skipped keys that a session keeps; the oldest go first.
+    /// Skipped keys that a session keeps; the oldest go first (Double Ratchet specification, "Deletion of skipped
+    /// message keys"). There is no timer: a message may wait on a node for weeks.
     public static let skippedInAll = 2_000
-    /// Earlier ratchet keys that are remembered, so that a late duplicate is not taken for a new step.
+    /// Earlier receiving chains whose ratchet keys are remembered, so that a late duplicate is not taken for a new
+    /// step. One from before these is ``SessionError/notAuthentic(_:)``.
     public static let rememberedRatchetKeys = 16
     /// Bytes of a message's content before padding.
     public static let contentLength = 100 * 1024

@@ -48,7 +48,7 @@ enum VFSCallbacks {
     static func fill(_ vfs: inout sqlite3_vfs) {
         vfs.xOpen = { VFSCallbacks.open($0, $1, $2, $3, $4) }
         // SQLite has nothing to delete: the WAL stays, and there is no rollback journal.
-        vfs.xDelete = { _, _, _ in SQLITE_IOERR_DELETE }
+        vfs.xDelete = { _, _, _ in SQLiteCode.ioErrorDelete }
         vfs.xAccess = { VFSCallbacks.access($0, $1, $3) }
         vfs.xFullPathname = { _, path, size, out in
             guard let path, let out, strlen(path) < Int(size) else { return SQLITE_CANTOPEN }
@@ -100,7 +100,7 @@ enum VFSCallbacks {
         _ vfs: UnsafeMutablePointer<sqlite3_vfs>?, _ path: UnsafePointer<CChar>?,
         _ result: UnsafeMutablePointer<Int32>?
     ) -> Int32 {
-        guard let context = context(vfs), let path else { return SQLITE_IOERR_ACCESS }
+        guard let context = context(vfs), let path else { return SQLiteCode.ioErrorAccess }
         let name = String(cString: path)
         do throws(FileError) {
             // A rollback journal is never made, so one that lies there is not ours and is not looked at.
@@ -109,7 +109,7 @@ enum VFSCallbacks {
             result?.pointee = exists ? 1 : 0
             return SQLITE_OK
         } catch {
-            return context.note(error, code: SQLITE_IOERR_ACCESS)
+            return context.note(error, code: SQLiteCode.ioErrorAccess)
         }
     }
 
@@ -136,33 +136,33 @@ enum VFSCallbacks {
     private static func read(
         _ file: UnsafeMutablePointer<sqlite3_file>?, _ out: UnsafeMutableRawPointer?, _ count: Int32, _ offset: Int64
     ) -> Int32 {
-        guard let box = box(file), let out, count >= 0, offset >= 0 else { return SQLITE_IOERR_READ }
+        guard let box = box(file), let out, count >= 0, offset >= 0 else { return SQLiteCode.ioErrorRead }
         let buffer = UnsafeMutableRawBufferPointer(start: out, count: Int(count))
         do throws(FileError) {
             switch box.file {
             case .main(let main):
                 switch try main.read(into: buffer, at: offset) {
                 case .whole: return SQLITE_OK
-                case .short: return SQLITE_IOERR_SHORT_READ
+                case .short: return SQLiteCode.ioErrorShortRead
                 case .damaged(let fault): box.vfs.fault = fault
                 }
             case .wal(let wal):
                 switch try wal.read(into: buffer, at: offset) {
                 case .whole: return SQLITE_OK
-                case .short: return SQLITE_IOERR_SHORT_READ
+                case .short: return SQLiteCode.ioErrorShortRead
                 case .damaged(let fault): box.vfs.fault = fault
                 }
             }
-            return SQLITE_IOERR_READ
+            return SQLiteCode.ioErrorRead
         } catch {
-            return box.vfs.note(error, code: SQLITE_IOERR_READ)
+            return box.vfs.note(error, code: SQLiteCode.ioErrorRead)
         }
     }
 
     private static func write(
         _ file: UnsafeMutablePointer<sqlite3_file>?, _ bytes: UnsafeRawPointer?, _ count: Int32, _ offset: Int64
     ) -> Int32 {
-        guard let box = box(file), let bytes, count >= 0, offset >= 0 else { return SQLITE_IOERR_WRITE }
+        guard let box = box(file), let bytes, count >= 0, offset >= 0 else { return SQLiteCode.ioErrorWrite }
         let buffer = UnsafeRawBufferPointer(start: bytes, count: Int(count))
         switch box.file {
         case .main(let main):
@@ -170,7 +170,7 @@ enum VFSCallbacks {
                 try main.write(buffer, at: offset)
                 return SQLITE_OK
             } catch {
-                return box.vfs.note(error, code: SQLITE_IOERR_WRITE)
+                return box.vfs.note(error, code: SQLiteCode.ioErrorWrite)
             }
         case .wal(let wal):
             do throws(WALFile.WriteFailure) {
@@ -179,28 +179,28 @@ enum VFSCallbacks {
             } catch {
                 wal.forgetPending()
                 switch error {
-                case .file(let failure): return box.vfs.note(failure, code: SQLITE_IOERR_WRITE)
+                case .file(let failure): return box.vfs.note(failure, code: SQLiteCode.ioErrorWrite)
                 case .unexpected:
                     box.vfs.poison()
                     box.vfs.fault = .failed(reason: "SQLite wrote the log in another order than expected")
-                    return SQLITE_IOERR_WRITE
+                    return SQLiteCode.ioErrorWrite
                 }
             }
         }
     }
 
     private static func truncate(_ file: UnsafeMutablePointer<sqlite3_file>?, _ size: Int64) -> Int32 {
-        guard let box = box(file), case .main(let main) = box.file else { return SQLITE_IOERR_TRUNCATE }
+        guard let box = box(file), case .main(let main) = box.file else { return SQLiteCode.ioErrorTruncate }
         do throws(FileError) {
             try main.truncate(to: size)
             return SQLITE_OK
         } catch {
-            return box.vfs.note(error, code: SQLITE_IOERR_TRUNCATE)
+            return box.vfs.note(error, code: SQLiteCode.ioErrorTruncate)
         }
     }
 
     private static func sync(_ file: UnsafeMutablePointer<sqlite3_file>?) -> Int32 {
-        guard let box = box(file) else { return SQLITE_IOERR_FSYNC }
+        guard let box = box(file) else { return SQLiteCode.ioErrorSync }
         do throws(FileError) {
             switch box.file {
             case .main(let main): try main.sync()
@@ -210,14 +210,14 @@ enum VFSCallbacks {
         } catch {
             // After a failed sync the system may have dropped what it could not write, and a second one would succeed.
             box.vfs.poison()
-            return box.vfs.note(error, code: SQLITE_IOERR_FSYNC)
+            return box.vfs.note(error, code: SQLiteCode.ioErrorSync)
         }
     }
 
     private static func fileSize(
         _ file: UnsafeMutablePointer<sqlite3_file>?, _ out: UnsafeMutablePointer<Int64>?
     ) -> Int32 {
-        guard let box = box(file) else { return SQLITE_IOERR_FSTAT }
+        guard let box = box(file) else { return SQLiteCode.ioErrorSize }
         do throws(FileError) {
             switch box.file {
             case .main(let main): out?.pointee = try main.size()
@@ -225,7 +225,7 @@ enum VFSCallbacks {
             }
             return SQLITE_OK
         } catch {
-            return box.vfs.note(error, code: SQLITE_IOERR_FSTAT)
+            return box.vfs.note(error, code: SQLiteCode.ioErrorSize)
         }
     }
 

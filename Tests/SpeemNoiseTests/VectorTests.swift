@@ -17,15 +17,15 @@ struct VectorTests {
             let ciphertext: String
         }
 
-        let protocol_name: String
-        let init_prologue: String
-        let init_static: String
-        let init_ephemeral: String
-        let init_remote_static: String
-        let init_psks: [String]?
-        let resp_static: String
-        let resp_ephemeral: String
-        let handshake_hash: String
+        let protocolName: String
+        let initPrologue: String
+        let initStatic: String
+        let initEphemeral: String
+        let initRemoteStatic: String
+        let initPsks: [String]?
+        let respStatic: String
+        let respEphemeral: String
+        let handshakeHash: String
         let messages: [Message]
     }
 
@@ -33,18 +33,20 @@ struct VectorTests {
 
     @Test(arguments: [NoisePattern.ik, .ikpsk2])
     func everyByte(pattern: NoisePattern) throws {
-        let file = try JSONDecoder().decode(File.self, from: Data(contentsOf: Repository.noiseVectors))
-        let vector = try #require(file.vectors.first { $0.protocol_name == pattern.name })
-        let psk = SecretBytes(try bytes(vector.init_psks?.first ?? String(repeating: "00", count: 32)))
-        let prologue = try bytes(vector.init_prologue)
-        let responderKey = try X25519.PrivateKey(SecretBytes(try bytes(vector.resp_static)))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let file = try decoder.decode(File.self, from: Data(contentsOf: Repository.noiseVectors))
+        let vector = try #require(file.vectors.first { $0.protocolName == pattern.name })
+        let psk = SecretBytes(try bytes(vector.initPsks?.first ?? String(repeating: "00", count: 32)))
+        let prologue = try bytes(vector.initPrologue)
+        let responderKey = try X25519.PrivateKey(SecretBytes(try bytes(vector.respStatic)))
         let messages = try vector.messages.map { (payload: try bytes($0.payload), bytes: try bytes($0.ciphertext)) }
-        #expect(try responderKey.publicKey.bytes == bytes(vector.init_remote_static))
+        #expect(try responderKey.publicKey.bytes == bytes(vector.initRemoteStatic))
 
         let waiting = try InitiatorHandshake(
-            pattern: pattern, staticKey: try X25519.PrivateKey(SecretBytes(try bytes(vector.init_static))),
+            pattern: pattern, staticKey: try X25519.PrivateKey(SecretBytes(try bytes(vector.initStatic))),
             remoteStatic: responderKey.publicKey, preSharedKey: psk, prologue: prologue,
-            random: FixedRandomSource(try bytes(vector.init_ephemeral))
+            random: FixedRandomSource(try bytes(vector.initEphemeral))
         ).writeMessage(messages[0].payload)
         #expect(waiting.message == messages[0].bytes)
 
@@ -53,15 +55,15 @@ struct VectorTests {
         let authenticated = try identified.authenticate()
         #expect(authenticated.payload == messages[0].payload)
         let answer = try authenticated.writeMessage(
-            messages[1].payload, preSharedKey: psk, random: FixedRandomSource(try bytes(vector.resp_ephemeral)))
+            messages[1].payload, preSharedKey: psk, random: FixedRandomSource(try bytes(vector.respEphemeral)))
         #expect(answer.message == messages[1].bytes)
         let established = try waiting.readMessage(messages[1].bytes)
         #expect(established.payload == messages[1].payload)
 
         var initiator = established.intoTransport()
         var responder = answer.intoTransport()
-        #expect(try initiator.handshakeHash == bytes(vector.handshake_hash))
-        #expect(try responder.handshakeHash == bytes(vector.handshake_hash))
+        #expect(try initiator.handshakeHash == bytes(vector.handshakeHash))
+        #expect(try responder.handshakeHash == bytes(vector.handshakeHash))
         #expect(messages.count > 4)
         for (index, message) in messages.enumerated().dropFirst(2) {
             if index % 2 == 0 {
