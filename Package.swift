@@ -88,7 +88,14 @@ let package = Package(
                     "SpeemTransport", "SpeemDiscovery", "SpeemNode", "SpeemDevice", "CStaticShims",
                     .product(name: "ArgumentParser", package: "swift-argument-parser"), log, lifecycle,
                 ] + nio,
-                swiftSettings: settings)
+                swiftSettings: settings),
+            .executableTarget(
+                name: "speem-benchmark",
+                dependencies: [
+                    "CSQLite", "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemConfig",
+                    "SpeemTransport", "SpeemNode", protobuf, log, lifecycle,
+                ] + nio,
+                swiftSettings: settings),
         ]
         + [.testTarget(name: "TidyTests", swiftSettings: settings)]
 )

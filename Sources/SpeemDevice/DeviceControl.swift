@@ -191,6 +191,11 @@ public struct DeviceControl: ControlHandler {
 
     /// Sends every unread message, and every one that comes, as notifications, until the caller goes.
     private func follow(_ session: ControlSession) async throws -> JSON {
+        guard isDaemon else {
+            throw ControlError(
+                code: 1, message: "nothing brings new messages: the daemon is not running",
+                hint: "start it with speem run")
+        }
         let stream = device.news.subscribe()
         var last: Int64 = 0
         func report() async throws {

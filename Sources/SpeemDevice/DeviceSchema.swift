@@ -31,7 +31,7 @@ enum DeviceSchema {
             one_time INTEGER NOT NULL
         ) STRICT
         """,
-        // claim_secret: set until the node has confirmed the claim. cursor: envelopes up to it are committed here.
+        // claim_secret: set until the node has confirmed the claim.
         """
         CREATE TABLE own_node (
             id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -39,8 +39,7 @@ enum DeviceSchema {
             one_time INTEGER REFERENCES initiator (id),
             claim_secret BLOB,
             node_epoch BLOB,
-            commit_number INTEGER NOT NULL DEFAULT 0,
-            cursor INTEGER NOT NULL DEFAULT 0
+            commit_number INTEGER NOT NULL DEFAULT 0
         ) STRICT
         """,
         // redeem_secret: of the reciprocal invite, until it is redeemed.
@@ -102,7 +101,9 @@ enum DeviceSchema {
         """,
         "CREATE INDEX outgoing_waiting ON outgoing (contact, stored, id)",
         "CREATE INDEX outgoing_message ON outgoing (message_id)",
-        "CREATE TABLE seen_envelope (hash BLOB PRIMARY KEY, sequence INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+        // made: Unix seconds.
+        "CREATE TABLE seen_envelope (hash BLOB PRIMARY KEY, made INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+        "CREATE INDEX seen_envelope_made ON seen_envelope (made)",
         // kind: PrekeyKind. made: Unix seconds.
         """
         CREATE TABLE prekey (

@@ -18,6 +18,15 @@ struct IncomingMail: Sendable {
     /// Unix seconds, for the age of invites.
     let now: Int64
 
+    /// Seconds that a seen envelope is remembered: longer than a node remembers a deposit. Whatever comes again later is
+    /// refused by its session, whose key is gone.
+    private static let seenRetention: Int64 = 120 * 24 * 3600
+
+    /// Forgets envelopes that nobody sends again.
+    func forgetSeen(in connection: Connection) throws(StoreError) {
+        try connection.execute("DELETE FROM seen_envelope WHERE made < ?", .integer(now - Self.seenRetention))
+    }
+
     /// What an envelope turned out to be, for those who wait for it.
     enum Event: Sendable, Equatable {
         case text(contact: Int64)
@@ -45,8 +54,7 @@ struct IncomingMail: Sendable {
                 continue
             }
             try connection.execute(
-                "INSERT INTO seen_envelope (hash, sequence) VALUES (?, ?)", .blob(hash),
-                .integer(Int64(clamping: envelope.sequence)))
+                "INSERT INTO seen_envelope (hash, made) VALUES (?, ?)", .blob(hash), .integer(now))
             do {
                 let opened = try open(envelope, in: connection)
                 events.append(opened.event)

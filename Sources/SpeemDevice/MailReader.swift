@@ -14,17 +14,16 @@ import SwiftProtobuf
 struct OwnNode: Sendable {
     let initiator: Int64
     let isClaimed: Bool
-    let cursor: Int64
     let epoch: [UInt8]?
     let commitNumber: Int64
 
     static func find(in connection: Connection) throws(StoreError) -> OwnNode? {
         try connection.first(
-            "SELECT initiator, claim_secret IS NULL, cursor, node_epoch, commit_number FROM own_node"
+            "SELECT initiator, claim_secret IS NULL, node_epoch, commit_number FROM own_node"
         ) { row throws(StoreError) in
             OwnNode(
-                initiator: try row.integer(0), isClaimed: try row.flag(1), cursor: try row.integer(2),
-                epoch: try row.optionalBlob(3), commitNumber: try row.integer(4))
+                initiator: try row.integer(0), isClaimed: try row.flag(1), epoch: try row.optionalBlob(2),
+                commitNumber: try row.integer(3))
         }
     }
 }
@@ -46,7 +45,11 @@ struct MailReader: Sendable {
     func drain(subscribe: Bool) async throws -> (connection: ClientConnection, count: Int) {
         let node = try await ownNode()
         let connection = try await connections.connection(node.initiator)
-        var cursor = node.cursor
+        let incoming = IncomingMail(state: state, now: clock.seconds())
+        try await state.store.write { try incoming.forgetSeen(in: $0) }
+        // From the beginning: what was committed here and not acknowledged, because the connection was lost, comes once
+        // more, is recognised, and acknowledged.
+        var cursor: Int64 = 0
         var count = 0
         while true {
             let after = cursor
@@ -78,11 +81,7 @@ struct MailReader: Sendable {
             rest = rest.dropFirst(part.count)
             let incoming = IncomingMail(state: state, now: clock.seconds())
             let last = part.map { Int64(clamping: $0.sequence) }.max() ?? 0
-            let events = try await state.store.write { connection in
-                let events = try incoming.take(part, in: connection)
-                try connection.execute("UPDATE own_node SET cursor = max(cursor, ?)", .integer(last))
-                return events
-            }
+            let events = try await state.store.write { try incoming.take(part, in: $0) }
             highest = max(highest, last)
             for case .rejected(let reason) in events { state.logger.warning("an envelope was refused: \(reason)") }
             await onEvents(events)

@@ -60,7 +60,8 @@ extension NodeRequests {
             )
         }
         guard let drained = read.drain else { throw Refused(.unknownMailbox, "there is no such device here") }
-        if drain.subscribe {
+        // What is still behind this answer is asked for; only from its end on is there anything to push.
+        if drain.subscribe, !drained.more {
             await subscriptions.subscribe(peer, device: device, after: drained.envelopes.last?.sequence ?? after)
             // What was committed since the read, and what did not fit into the answer.
             Task { [subscriptions] in await subscriptions.acknowledged(by: peer) }

@@ -86,14 +86,17 @@ public struct NodeService: Service {
 
     /// Serves until a graceful shutdown, then says goodbye, and closes the store.
     public func run() async throws {
-        await cancelWhenGracefulShutdown {
-            await withDiscardingTaskGroup { group in
-                group.addTask { await server.run() }
-                group.addTask { await control.run() }
-                group.addTask { await upkeep() }
+        await withGracefulShutdownHandler {
+            await cancelWhenGracefulShutdown {
+                await withDiscardingTaskGroup { group in
+                    group.addTask { await server.run() }
+                    group.addTask { await control.run() }
+                    group.addTask { await upkeep() }
+                }
             }
+        } onGracefulShutdown: {
+            server.sayGoodbye()
         }
-        server.sayGoodbye()
         await requests.state.store.close()
         try? await group.shutdownGracefully()
     }
@@ -104,10 +107,8 @@ public struct NodeService: Service {
         while !Task.isCancelled {
             let clock = state.clock
             do {
-                let removed = try await state.write { connection -> [Int64] in
-                    while try state.mailboxes.expire(clock: clock, in: connection) > 0 {}
-                    return try InviteRow.clean(clock, in: connection)
-                }
+                while try await state.write({ try state.mailboxes.expire(clock: clock, in: $0) }) > 0 {}
+                let removed = try await state.write { try InviteRow.clean(clock, in: $0) }
                 state.access.remove(removed)
                 requests.server.closeRevoked(removed)
             } catch {

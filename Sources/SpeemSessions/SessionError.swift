@@ -33,7 +33,8 @@ public enum SessionError: Error, Equatable, Sendable, CustomStringConvertible {
         case .notAuthentic(let what): "\(what) does not authenticate"
         case .duplicate: "the message was received before"
         case .keyGone: "the message came so late that its key is gone, or it was received before"
-        case .tooManySkipped(let count, let limit): "\(count) messages are missing before this one; the limit is \(limit)"
+        case .tooManySkipped(let count, let limit):
+            "\(count) messages are missing before this one; the limit is \(limit)"
         case .unknownPrekey(let id): "the message uses prekey \(id), which this device does not hold"
         case .wrongPrekeyType: "a prekey is of another type than it is used as"
         case .wrongRecipient: "the message is meant for somebody else"

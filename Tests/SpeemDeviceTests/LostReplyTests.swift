@@ -2,6 +2,7 @@ import SpeemTransport
 import Testing
 
 @testable import SpeemDevice
+import SpeemIdentity
 
 /// The connection breaks after any number of bytes; the same command again goes on, and nothing is doubled.
 struct LostReplyTests {
@@ -56,5 +57,46 @@ struct LostReplyTests {
             #expect(try await pair.bob.inbox() == ["alice: m1", "alice: m2", "alice: m3"])
             #expect(try await pair.alice.sent() == ["delivered m1", "delivered m2", "delivered m3"])
         }
+    }
+
+    /// Between the node's answer, the commit here and the acknowledgement there: each message is shown once, and the node
+    /// is empty in the end.
+    @Test(arguments: cuts + [400, 700, 1100, 2000, 4000, 5000])
+    func whileReading(cut: Int) async throws {
+        let target = Target()
+        let proxy = try await CuttingProxy.start { await target.address }
+        let bobNode = try await TestNode(advertise: proxy.address)
+        await target.set(await bobNode.address)
+        let aliceNode = try await TestNode()
+        let bob = try await TestDevice("bob")
+        let alice = try await TestDevice("alice")
+        for (node, device) in [(aliceNode, alice), (bobNode, bob)] {
+            try await node.start()
+            _ = try await device.accept(try #require(await node.claim).text)
+        }
+        _ = try await alice.accept(try await bob.invite(), name: "bob")
+        _ = try await bob.contacts()
+        for number in 1...4 { #expect(try await alice.send("bob", "m\(number)") == "stored") }
+        var shown: [String] = []
+        for _ in 0..<2 {
+            proxy.allow(cut)
+            shown += (try? await bob.inbox()) ?? []
+        }
+        proxy.allow(nil)
+        shown += try await bob.inbox()
+        #expect(shown == (1...4).map { "alice: m\($0)" })
+        #expect(try await alice.sent() == (1...4).map { "delivered m\($0)" })
+        _ = try await bob.inbox()
+        let left = try await bob.open { device in
+            try await device.reader.drain(subscribe: false).count
+        }
+        #expect(left == 0)
+        try await aliceNode.stop()
+        try await bobNode.stop()
+    }
+
+    private actor Target {
+        var address = (host: "127.0.0.1", port: 1)
+        func set(_ address: (host: String, port: Int)) { self.address = address }
     }
 }

@@ -96,7 +96,7 @@ public final class TransportServer: Sendable {
         }
     }
 
-    /// Says goodbye to every peer; the listeners close when the task of ``run()`` is cancelled.
+    /// Says goodbye to every peer, before the task of ``run()`` is cancelled.
     public func sayGoodbye() {
         let peers = state.withLock { $0.peers.values.flatMap { $0 } }
         for peer in peers { peer.close(.shuttingDown) }
