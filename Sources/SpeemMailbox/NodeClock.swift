@@ -20,8 +20,23 @@ public enum Expiry {
     /// envelope that came while the wall clock was unknown has no second opinion yet and stays (``Mailboxes`` gives it
     /// the time of the first synchronisation).
     public static func bothSay(made: NodeClock, now: NodeClock, age: Int64) -> Bool {
-        guard let madeWall = made.wall, let nowWall = now.wall else { return false }
-        return elapsed(from: made.running, to: now.running) >= age && elapsed(from: madeWall, to: nowWall) >= age
+        guard let madeWall = made.wall, let limits = latest(now: now, age: age) else { return false }
+        return made.running <= limits.running && madeWall <= limits.wall
+    }
+
+    /// The latest moment, by each clock, at which something was made that has now reached `age`; nil while the wall
+    /// clock is unknown, or when no moment is that long ago.
+    static func latest(now: NodeClock, age: Int64) -> (running: Int64, wall: Int64)? {
+        guard let wall = now.wall, let latestRunning = moment(age, before: now.running),
+            let latestWall = moment(age, before: wall)
+        else { return nil }
+        return (latestRunning, latestWall)
+    }
+
+    /// `seconds` before `now`; nil when no Int64 is that far back.
+    static func moment(_ seconds: Int64, before now: Int64) -> Int64? {
+        let (moment, overflow) = now.subtractingReportingOverflow(seconds)
+        return overflow ? nil : moment
     }
 
     /// Whether an invite is dead: as soon as *either* clock says so. A lifetime counts time running; `deadline` is Unix

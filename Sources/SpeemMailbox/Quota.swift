@@ -23,13 +23,16 @@ public struct Quota: Sendable, Equatable {
     public struct Usage: Sendable, Equatable {
         /// By the depositor's grant (for an own device: by all own devices).
         public var depositor: Int64
+        /// By all own devices.
+        public var own: Int64
         /// By everybody.
         public var total: Int64
         /// How many contacts have a grant: each has an equal reserved share.
         public var contacts: Int64
 
-        public init(depositor: Int64, total: Int64, contacts: Int64) {
+        public init(depositor: Int64, own: Int64, total: Int64, contacts: Int64) {
             self.depositor = depositor
+            self.own = own
             self.total = total
             self.contacts = contacts
         }
@@ -39,7 +42,8 @@ public struct Quota: Sendable, Equatable {
         case accepted
         /// The depositor's own share is used up.
         case shareFull
-        /// All space is used up, although the depositor's share is not: shares shrank or the quota was lowered.
+        /// All space is used up, although the depositor's share is not: shares shrank when contacts came, a grant was
+        /// revoked before its envelopes were read, or the quota was lowered.
         case nodeFull
     }
 
@@ -57,8 +61,14 @@ public struct Quota: Sendable, Equatable {
     public func decide(size: Int64, depositor: Depositor, usage: Usage) -> Verdict {
         let (used, shareOverflow) = usage.depositor.addingReportingOverflow(size)
         guard !shareOverflow, used <= share(of: depositor, contacts: usage.contacts) else { return .shareFull }
+        // What contacts used before their shares shrank is not made up for by the owner's devices.
+        let reserved =
+            switch depositor {
+            case .ownDevice: 0 as Int64
+            case .contact: max(share(of: .ownDevice, contacts: usage.contacts) - max(usage.own, 0), 0)
+            }
         let (all, totalOverflow) = usage.total.addingReportingOverflow(size)
-        guard !totalOverflow, all <= total else { return .nodeFull }
+        guard !totalOverflow, all <= max(total, 0) - reserved else { return .nodeFull }
         return .accepted
     }
 }

@@ -1,0 +1,106 @@
+public import SpeemStore
+
+/// Draining and acknowledging.
+extension Mailboxes {
+    /// The envelopes of a mailbox behind `after`, oldest first: at most `count`, and as many as fit `bytes`, but where
+    /// there is one, at least one.
+    ///
+    /// - Returns: nil when there is no such mailbox.
+    public func drain(
+        device: [UInt8], after: Int64, count: Int, bytes: Int, in connection: Connection
+    ) throws -> Drain? {
+        guard let mailbox = try mailboxID(of: device, in: connection) else { return nil }
+        var drain = Drain(envelopes: [], more: false)
+        var left = Int64(bytes)
+        // The length of a row is in its first page: one that does not fit is not read.
+        try connection.forEach(
+            """
+            SELECT sequence, length(header) + length(body), id, header, body
+            FROM envelope WHERE mailbox = ? AND sequence > ? ORDER BY sequence
+            """, .integer(mailbox), .integer(after)
+        ) { row throws(StoreError) in
+            let size = try row.integer(1) + Envelope.rowOverhead
+            guard drain.envelopes.isEmpty || (drain.envelopes.count < count && size <= left) else {
+                drain.more = true
+                return .stop
+            }
+            drain.envelopes.append(
+                StoredEnvelope(
+                    sequence: try row.integer(0),
+                    envelope: Envelope(id: try row.blob(2), header: try row.blob(3), body: try row.blob(4))))
+            left = left < size ? 0 : left - size
+            return .next
+        }
+        return drain
+    }
+
+    /// Deletes what the device has committed; returns how many envelopes were there.
+    public func acknowledge(
+        device: [UInt8], sequences: [Int64], clock: NodeClock, in connection: Connection
+    ) throws -> Int {
+        guard let mailbox = try mailboxID(of: device, in: connection) else { return 0 }
+        var deleted = 0
+        for sequence in sequences {
+            guard let origin = try delete(sequence, from: mailbox, leaving: .tombstone(clock), in: connection) else {
+                continue
+            }
+            deleted += 1
+            try trimTombstones(of: origin.grant, in: connection)
+        }
+        return deleted
+    }
+
+    /// What a deleted envelope leaves behind.
+    enum Trace {
+        /// Its device has it: the same again is a duplicate.
+        case tombstone(NodeClock)
+        /// No device had it: told "duplicate", a sender that tries again would think that it is kept.
+        case nothing
+    }
+
+    /// Deletes an envelope.
+    ///
+    /// - Returns: nil when it is not in that mailbox.
+    func delete(
+        _ sequence: Int64, from mailbox: Int64, leaving trace: Trace, in connection: Connection
+    ) throws(StoreError) -> Origin? {
+        let found = try connection.first(
+            """
+            SELECT grant_id, own, id, length(header) + length(body) FROM envelope WHERE sequence = ? AND mailbox = ?
+            """, .integer(sequence), .integer(mailbox)
+        ) { row throws(StoreError) in
+            (
+                origin: Origin(mailbox: mailbox, grant: try row.integer(0), isOwn: try row.flag(1)),
+                id: try row.blob(2), bytes: try row.integer(3)
+            )
+        }
+        guard let (origin, id, bytes) = found else { return nil }
+        try connection.execute("DELETE FROM envelope WHERE sequence = ?", .integer(sequence))
+        let key = Self.key(mailbox: mailbox, envelope: id)
+        switch trace {
+        case .tombstone(let clock):
+            try connection.execute(
+                "UPDATE deposit SET sequence = NULL, deleted_running = ? WHERE grant_id = ? AND key = ?",
+                .integer(clock.running), .integer(origin.grant), .blob(key))
+            try charge(origin.grant, bytes: 0, tombstones: 1, in: connection)
+        case .nothing:
+            try connection.execute(
+                "DELETE FROM deposit WHERE grant_id = ? AND key = ?", .integer(origin.grant), .blob(key))
+        }
+        try charge(origin, envelopes: -1, bytes: -(bytes + Envelope.rowOverhead), in: connection)
+        return origin
+    }
+
+    /// Forgets the oldest tombstones of a grant that has too many.
+    private func trimTombstones(of grant: Int64, in connection: Connection) throws(StoreError) {
+        let count = try tombstones(of: grant, in: connection)
+        // Some slack, so that the trimming is one statement for many deletions.
+        guard count > Self.tombstonesPerGrant + Self.cleanupRows else { return }
+        try connection.execute(
+            """
+            DELETE FROM deposit WHERE grant_id = ?1 AND key IN (
+                SELECT key FROM deposit WHERE grant_id = ?1 AND sequence IS NULL ORDER BY deleted_running LIMIT ?2)
+            """, .integer(grant), .integer(count - Self.tombstonesPerGrant))
+        try charge(grant, bytes: 0, tombstones: -Int64(connection.changes), in: connection)
+    }
+}
