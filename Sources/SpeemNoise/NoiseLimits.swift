@@ -2,9 +2,9 @@
 public enum NoiseLimits {
     /// Bytes of a Diffie-Hellman key (section 12.1, DHLEN).
     public static let keyLength = 32
-    /// Bytes of a hash (section 12.5, HASHLEN of BLAKE2b).
+    /// Bytes of a hash (section 12.8, HASHLEN of BLAKE2b).
     public static let hashLength = 64
-    /// Bytes of a BLAKE2b block (section 12.5, BLOCKLEN).
+    /// Bytes of a BLAKE2b block (section 12.8, BLOCKLEN).
     public static let blockLength = 128
     /// Bytes of an authentication tag (section 12.3).
     public static let tagLength = 16

@@ -5,7 +5,7 @@ public enum NoisePattern: Sendable {
     /// With the pre-shared key at the end of the second message: SPEEM's.
     case ikpsk2
 
-    /// The protocol name, 32 to 36 ASCII characters (section 8).
+    /// The protocol name, 33 or 37 ASCII characters (section 8).
     public var name: String {
         switch self {
         case .ik: "Noise_IK_25519_ChaChaPoly_BLAKE2b"

@@ -28,7 +28,9 @@ struct SymmetricState: ~Copyable {
     mutating func mixKeyAndHash(_ input: SecretBytes) {
         let (chaining, hash, key) = NoiseHash.derive3(chainingKey: chainingKey, input: input)
         chainingKey = chaining
-        mixHash(hash.exposedCopy())
+        var exposed = hash.exposedCopy()
+        defer { Wipe.zero(&exposed) }
+        mixHash(exposed)
         cipher = CipherState(key: key.slice(0..<NoiseLimits.keyLength))
     }
 

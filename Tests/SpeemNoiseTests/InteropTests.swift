@@ -1,22 +1,20 @@
-import Foundation
 import SpeemCrypto
 import Testing
 
 @testable import SpeemNoise
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
 
 /// Handshakes with the Python package noiseprotocol over a real socket.
 @Suite(.enabled(if: Repository.python != nil, "SPEEM_PYTHON names no Python with noiseprotocol"), .serialized)
 struct InteropTests {
     private let parties = Parties()
 
+    private func peer(_ role: NoisePeer.Role, preSharedKey: SecretBytes? = nil) throws -> NoisePeer {
+        let python = try #require(Repository.python)
+        return try NoisePeer(role, python: python, parties, preSharedKey: preSharedKey ?? parties.preSharedKey)
+    }
+
     @Test func swiftInitiates() throws {
-        let peer = try Peer(role: "responder", parties, preSharedKey: parties.preSharedKey)
+        let peer = try peer(.responder)
         let waiting = try parties.initiatorHandshake().writeMessage(Array("from swift".utf8))
         try peer.send(waiting.message)
         let established = try waiting.readMessage(try peer.receive())
@@ -26,7 +24,7 @@ struct InteropTests {
     }
 
     @Test func pythonInitiates() throws {
-        let peer = try Peer(role: "initiator", parties, preSharedKey: parties.preSharedKey)
+        let peer = try peer(.initiator)
         let identified = try parties.responderHandshake().readInitiatorStatic(try peer.receive())
         #expect(identified.initiatorStatic == parties.initiator.publicKey)
         let authenticated = try identified.authenticate()
@@ -38,118 +36,107 @@ struct InteropTests {
         try exchange(&transport, peer)
     }
 
-    /// 200 messages both ways, of every kind of size, and a rekey in the middle.
-    private func exchange(_ transport: inout NoiseTransport, _ peer: Peer) throws {
+    /// What the peer makes of `payload`.
+    private func ask(_ payload: [UInt8], _ transport: inout NoiseTransport, _ peer: NoisePeer) throws -> [UInt8] {
+        try peer.send(try transport.encrypt(payload))
+        return try transport.decrypt(try peer.receive())
+    }
+
+    /// 200 messages both ways, of every kind of size, and rekeys of one direction, of the other and of both.
+    private func exchange(_ transport: inout NoiseTransport, _ peer: NoisePeer) throws {
+        #expect(try ask(Array("hash".utf8), &transport, peer) == transport.handshakeHash)
         var generator = SeededGenerator(seed: 1)
         for number in 0..<200 {
             let size =
-                number == 0 ? 0 : number == 1 ? NoiseLimits.payloadLength : Int.random(in: 1...2000, using: &generator)
+                switch number {
+                case 0, 199: 0
+                case 1, 198: NoiseLimits.payloadLength
+                default: Int.random(in: 1...2_000, using: &generator)
+                }
             let payload = generator.bytes(size)
-            try peer.send(try transport.encrypt(payload))
-            #expect(try transport.decrypt(peer.receive()) == payload.reversed())
-            guard number == 100 else { continue }
-            try peer.send(try transport.encrypt(Array("rekey".utf8)))
-            #expect(try transport.decrypt(peer.receive()) == Array("yeker".utf8))
-            transport.rekeySending()
-            transport.rekeyReceiving()
+            #expect(try ask(payload, &transport, peer) == payload.reversed(), "message \(number)")
+            if number == 60 || number == 180 {
+                #expect(try ask(Array("inbound".utf8), &transport, peer) == Array("dnuobni".utf8))
+                transport.rekeySending()
+            }
+            if number == 120 || number == 180 {
+                #expect(try ask(Array("outbound".utf8), &transport, peer) == Array("dnuobtuo".utf8))
+                try rekeyReceivingWhenOldFails(&transport, peer)
+            }
         }
-        peer.close()
-        #expect(peer.exitCode() == 0)
+        // The hash, 200 payloads, 4 orders to rekey, and the 2 messages whose answers open under the new key only.
+        #expect(transport.nonces == (207, 207))
+        // The connection is closed between two frames: the peer has nothing to complain of.
+        #expect(peer.finish() == 0)
     }
 
-    @Test func anotherPreSharedKeyFailsOnBothSides() throws {
-        let wrong = SystemRandomSource().secret(32)
-        let responder = try Peer(role: "responder", parties, preSharedKey: wrong)
+    /// The peer's new key is another: the old one does not open what is sent under it.
+    private func rekeyReceivingWhenOldFails(_ transport: inout NoiseTransport, _ peer: NoisePeer) throws {
+        try peer.send(try transport.encrypt([1, 2]))
+        let answer = try peer.receive()
+        #expect(throws: NoiseError.authenticationFailed) { _ = try transport.decrypt(answer) }
+        transport.rekeyReceiving()
+        #expect(try transport.decrypt(answer) == [2, 1])
+    }
+
+    @Test func aRekeyOfOneSideAloneIsFoundOutByTheOther() throws {
+        let peer = try peer(.responder)
         let waiting = try parties.initiatorHandshake().writeMessage(Array("from swift".utf8))
-        try responder.send(waiting.message)
-        let reply = try responder.receive()
-        #expect(refusal(of: reply, by: waiting) == .authenticationFailed)
-        responder.close()
-
-        let initiator = try Peer(role: "initiator", parties, preSharedKey: wrong)
-        let answer = try parties.responderHandshake().readInitiatorStatic(try initiator.receive()).authenticate()
-            .writeMessage([], preSharedKey: parties.preSharedKey, random: SystemRandomSource())
-        try initiator.send(answer.message)
-        #expect(initiator.exitCode() == 4)
+        try peer.send(waiting.message)
+        var transport = try waiting.readMessage(try peer.receive()).intoTransport()
+        #expect(try ask([1, 2], &transport, peer) == [2, 1])
+        transport.rekeySending()
+        try peer.send(try transport.encrypt([3]))
+        #expect(peer.finish() == 5)
     }
-}
 
-/// noise_peer.py and the socket to it.
-private final class Peer {
-    struct Lost: Error {}
-
-    private let process = Process()
-    private var descriptor: Int32 = -1
-
-    init(role: String, _ parties: Parties, preSharedKey: SecretBytes) throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { _ = Glibc.close(listener) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, length) == 0 && listen(listener, 1) == 0 && getsockname(listener, $0, &length) == 0
-            }
+    /// The initiator finds out by the second message; the responder because it gets nothing that opens.
+    @Test func withAnotherPreSharedKeyBothSidesFailWhenSwiftInitiates() throws {
+        let peer = try peer(.responder, preSharedKey: SystemRandomSource().secret(32))
+        let ephemeral = SystemRandomSource().bytes(32)
+        func waiting() throws -> InitiatorHandshake.Waiting {
+            try parties.initiatorHandshake(ephemeral: ephemeral).writeMessage(Array("from swift".utf8))
         }
-        guard bound else { throw Lost() }
-        let own = role == "initiator" ? parties.initiator : parties.responder
-        process.executableURL = URL(filePath: try #require(Repository.python))
-        process.arguments =
-            [Repository.root.appending(path: "Tests/SpeemNoiseTests/noise_peer.py").path, role]
-            + ["\(UInt16(bigEndian: address.sin_port))", Hex.encode(own.secret.exposedCopy())]
-            + [Hex.encode(preSharedKey.exposedCopy()), Hex.encode(parties.responder.publicKey.bytes)]
-            + [Hex.encode(parties.prologue)]
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        descriptor = accept(listener, nil, nil)
-        guard descriptor >= 0 else { throw Lost() }
+        let first = try waiting().message
+        try peer.send(first)
+        #expect(refusal(of: try peer.receive(), by: try waiting()) == .authenticationFailed)
+        // An initiator that does not stop there has the keys that follow from its own pre-shared key.
+        let answer = try parties.answer(first)
+        var transport = try waiting().readMessage(answer.message).intoTransport()
+        try peer.send(try transport.encrypt([1]))
+        #expect(peer.finish() == 5)
     }
 
-    deinit {
-        close()
-        if process.isRunning { process.terminate() }
+    @Test func withAnotherPreSharedKeyBothSidesFailWhenPythonInitiates() throws {
+        let peer = try peer(.initiator, preSharedKey: SystemRandomSource().secret(32))
+        let established = try parties.answer(peer.receive(), payload: Array("from swift".utf8))
+        try peer.send(established.message)
+        // The responder never gets the transport message that would prove the initiator.
+        #expect(throws: NoisePeer.Lost.closed) { _ = try peer.receive() }
+        #expect(peer.finish() == 4)
     }
 
-    func close() {
-        guard descriptor >= 0 else { return }
-        _ = Glibc.close(descriptor)
-        descriptor = -1
+    @Test func aChangedMessageIsRefusedByThePeer() throws {
+        let responder = try peer(.responder)
+        var first = try parties.initiatorHandshake().writeMessage(Array("from swift".utf8)).message
+        first[40] ^= 1
+        try responder.send(first)
+        #expect(throws: NoisePeer.Lost.closed) { _ = try responder.receive() }
+        #expect(responder.finish() == 4)
+
+        let initiator = try peer(.initiator)
+        var second = try parties.answer(initiator.receive(), payload: Array("from swift".utf8)).message
+        second[second.count - 1] ^= 1
+        try initiator.send(second)
+        #expect(initiator.finish() == 4)
     }
 
-    func exitCode() -> Int32 {
-        process.waitUntilExit()
-        return process.terminationStatus
-    }
-
-    func send(_ message: [UInt8]) throws {
-        let frame = BigEndian.bytes(UInt16(message.count)) + message
-        var done = 0
-        while done < frame.count {
-            let count = frame.withUnsafeBytes {
-                write(descriptor, $0.baseAddress.map { $0 + done }, frame.count - done)
-            }
-            guard count > 0 else { throw Lost() }
-            done += count
-        }
-    }
-
-    func receive() throws -> [UInt8] {
-        let header = try exactly(2)
-        return try exactly(Int(header[0]) << 8 | Int(header[1]))
-    }
-
-    private func exactly(_ wanted: Int) throws -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: wanted)
-        var done = 0
-        while done < wanted {
-            let count = bytes.withUnsafeMutableBytes {
-                read(descriptor, $0.baseAddress.map { $0 + done }, wanted - done)
-            }
-            guard count > 0 else { throw Lost() }
-            done += count
-        }
-        return bytes
+    @Test func anotherPrologueIsRefusedByThePeer() throws {
+        let peer = try peer(.responder)
+        try peer.send(
+            try parties.initiatorHandshake(prologue: Array("speem/2 test".utf8)).writeMessage(
+                Array("from swift".utf8)
+            ).message)
+        #expect(peer.finish() == 4)
     }
 }

@@ -4,16 +4,20 @@ import Synchronization
 
 @testable import SpeemNoise
 
-/// Gives out fixed bytes, in order.
+/// Gives out fixed bytes, in order, and no more than it has.
 final class FixedRandomSource: RandomSource {
     private let bytes: Mutex<[UInt8]>
 
     init(_ bytes: [UInt8]) { self.bytes = Mutex(bytes) }
 
+    /// How many bytes nobody asked for.
+    var remaining: Int { bytes.withLock { $0.count } }
+
     func fill(_ buffer: UnsafeMutableRawBufferPointer) {
         bytes.withLock { bytes in
+            precondition(bytes.count >= buffer.count, "more random bytes are wanted than the test has fixed")
             buffer.copyBytes(from: bytes.prefix(buffer.count))
-            bytes.removeFirst(min(buffer.count, bytes.count))
+            bytes.removeFirst(buffer.count)
         }
     }
 }
@@ -42,14 +46,55 @@ struct Parties {
     let preSharedKey = SystemRandomSource().secret(32)
     let prologue = Array("speem/1 test".utf8)
 
-    func initiatorHandshake(preSharedKey other: SecretBytes? = nil) throws -> InitiatorHandshake {
+    /// The initiator's side; with the same `ephemeral` (32 bytes) it is the same handshake again.
+    func initiatorHandshake(
+        pattern: NoisePattern = .ikpsk2, remoteStatic: X25519.PublicKey? = nil, preSharedKey other: SecretBytes? = nil,
+        prologue otherPrologue: [UInt8]? = nil, ephemeral: [UInt8] = SystemRandomSource().bytes(32)
+    ) throws -> InitiatorHandshake {
         try InitiatorHandshake(
-            staticKey: initiator, remoteStatic: responder.publicKey, preSharedKey: other ?? preSharedKey,
-            prologue: prologue, random: SystemRandomSource())
+            pattern: pattern, staticKey: initiator, remoteStatic: remoteStatic ?? responder.publicKey,
+            preSharedKey: other ?? preSharedKey, prologue: otherPrologue ?? prologue,
+            random: FixedRandomSource(ephemeral))
     }
 
-    func responderHandshake() -> ResponderHandshake {
-        ResponderHandshake(staticKey: responder, prologue: prologue)
+    func responderHandshake(
+        pattern: NoisePattern = .ikpsk2, prologue other: [UInt8]? = nil
+    ) -> ResponderHandshake {
+        ResponderHandshake(pattern: pattern, staticKey: responder, prologue: other ?? prologue)
+    }
+
+    /// The responder's side over a first message.
+    func answer(
+        _ message: [UInt8], payload: [UInt8] = [], preSharedKey other: SecretBytes? = nil
+    ) throws -> ResponderHandshake.Established {
+        try responderHandshake().readInitiatorStatic(message).authenticate().writeMessage(
+            payload, preSharedKey: other ?? preSharedKey, random: SystemRandomSource())
+    }
+
+    /// Why the responder refuses a first message; nil when it answers.
+    func refusal(ofFirst message: [UInt8], pattern: NoisePattern = .ikpsk2, prologue: [UInt8]? = nil) -> NoiseError? {
+        do throws(NoiseError) {
+            _ = try responderHandshake(pattern: pattern, prologue: prologue).readInitiatorStatic(message)
+                .authenticate().payload
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// A first message written by somebody who claims the static key `claimed` without having its private key, and who
+    /// puts `guess` (32 bytes) where the Diffie-Hellman result of both static keys belongs.
+    func forgedFirstMessage(claiming claimed: [UInt8], guess: [UInt8]) throws -> [UInt8] {
+        let ephemeral = X25519.PrivateKey(random: SystemRandomSource())
+        var symmetric = SymmetricState(protocolName: NoisePattern.ikpsk2.name)
+        symmetric.mixHash(prologue)
+        symmetric.mixHash(responder.publicKey.bytes)
+        symmetric.mixHash(ephemeral.publicKey.bytes)
+        symmetric.mixKey(SecretBytes(ephemeral.publicKey.bytes))
+        try symmetric.mixSharedSecret(of: ephemeral, with: responder.publicKey)
+        let encryptedStatic = try symmetric.encryptAndHash(claimed)
+        symmetric.mixKey(SecretBytes(guess))
+        return ephemeral.publicKey.bytes + encryptedStatic + (try symmetric.encryptAndHash([]))
     }
 }
 
@@ -61,9 +106,7 @@ struct Pair: ~Copyable {
     /// Shakes hands over bytes.
     init(_ parties: Parties = Parties()) throws {
         let waiting = try parties.initiatorHandshake().writeMessage([1, 2, 3])
-        let authenticated = try parties.responderHandshake().readInitiatorStatic(waiting.message).authenticate()
-        let established = try authenticated.writeMessage(
-            [4, 5], preSharedKey: parties.preSharedKey, random: SystemRandomSource())
+        let established = try parties.answer(waiting.message, payload: [4, 5])
         let reply = established.message
         initiator = try waiting.readMessage(reply).intoTransport()
         responder = established.intoTransport()
@@ -80,8 +123,16 @@ func refusal(of message: [UInt8], by waiting: consuming InitiatorHandshake.Waiti
     }
 }
 
-/// The result of `body`, or nil when it throws what it may throw.
-func attempt<T>(_ body: () throws -> T) -> T? { try? body() }
+/// Every copy of `message` with one bit changed, with the changed byte's index.
+func flips(of message: [UInt8]) -> [(index: Int, bytes: [UInt8])] {
+    message.indices.flatMap { index in
+        (0..<8).map { bit in
+            var flipped = message
+            flipped[index] ^= 1 << UInt8(bit)
+            return (index, flipped)
+        }
+    }
+}
 
 enum Repository {
     /// The package's folder.

@@ -29,94 +29,98 @@ struct TransportTests {
         #expect(try pair.responder.decrypt(first) == [1])
         #expect(throws: NoiseError.authenticationFailed) { _ = try pair.responder.decrypt(first) }
         #expect(try pair.responder.decrypt(second) == [2])
+        #expect(throws: NoiseError.authenticationFailed) { _ = try pair.responder.decrypt(first) }
+        #expect(throws: NoiseError.authenticationFailed) { _ = try pair.responder.decrypt(second) }
     }
 
-    @Test func everyFlippedByteFailsAndMovesNothing() throws {
+    @Test func onlyTheNextOfManyMessagesOpens() throws {
+        var pair = try Pair()
+        let messages = try (0..<30).map { try pair.initiator.encrypt([UInt8($0)]) }
+        for next in messages.indices {
+            for (index, message) in messages.enumerated() where index != next {
+                #expect(throws: NoiseError.authenticationFailed) { _ = try pair.responder.decrypt(message) }
+            }
+            #expect(pair.responder.nonces.receiving == UInt64(next))
+            #expect(try pair.responder.decrypt(messages[next]) == [UInt8(next)])
+        }
+    }
+
+    @Test func oneDroppedMessageStopsTheConnection() throws {
+        var pair = try Pair()
+        _ = try pair.initiator.encrypt([0])
+        for number in 1...20 {
+            let message = try pair.initiator.encrypt([UInt8(number)])
+            #expect(throws: NoiseError.authenticationFailed) { _ = try pair.responder.decrypt(message) }
+        }
+        // The other direction goes on.
+        #expect(try pair.initiator.decrypt(pair.responder.encrypt([1])) == [1])
+    }
+
+    @Test func everyFlippedBitFailsAndMovesNothing() throws {
         var pair = try Pair()
         let message = try pair.initiator.encrypt(Array("hello".utf8))
-        for index in message.indices {
-            var flipped = message
-            flipped[index] ^= 0x40
-            #expect(throws: NoiseError.authenticationFailed) { _ = try pair.responder.decrypt(flipped) }
+        for (index, flipped) in flips(of: message) {
+            #expect(throws: NoiseError.authenticationFailed, "byte \(index)") {
+                _ = try pair.responder.decrypt(flipped)
+            }
         }
         for count in message.indices {
-            #expect(throws: NoiseError.authenticationFailed) {
+            #expect(throws: NoiseError.authenticationFailed, "\(count) bytes") {
                 _ = try pair.responder.decrypt(Array(message[..<count]))
+            }
+        }
+        for count in 1...40 {
+            #expect(throws: NoiseError.authenticationFailed, "\(count) more bytes") {
+                _ = try pair.responder.decrypt(message + [UInt8](repeating: 0, count: count))
             }
         }
         #expect(pair.responder.nonces == (0, 0))
         #expect(try pair.responder.decrypt(message) == Array("hello".utf8))
+        #expect(pair.responder.nonces == (0, 1))
     }
 
-    @Test func theLimitOfAMessage() throws {
+    @Test func anotherConnectionsMessageFails() throws {
+        let parties = Parties()
+        var one = try Pair(parties)
+        var two = try Pair(parties)
+        let message = try one.initiator.encrypt([1])
+        #expect(throws: NoiseError.authenticationFailed) { _ = try two.responder.decrypt(message) }
+        #expect(try one.responder.decrypt(message) == [1])
+        #expect(try two.responder.decrypt(two.initiator.encrypt([2])) == [2])
+    }
+
+    /// Both directions in any interleaving, with attacks in between, against two queues.
+    @Test(arguments: UInt64(0)..<20)
+    func anyInterleavingArrives(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
         var pair = try Pair()
-        let largest = [UInt8](repeating: 1, count: NoiseLimits.payloadLength)
-        let message = try pair.initiator.encrypt(largest)
-        #expect(message.count == 65_535)
-        #expect(try pair.responder.decrypt(message) == largest)
-        #expect(throws: NoiseError.tooLong(limit: 65_519, actual: 65_520)) {
-            _ = try pair.initiator.encrypt(largest + [1])
+        var toResponder: [(payload: [UInt8], message: [UInt8])] = []
+        var toInitiator: [(payload: [UInt8], message: [UInt8])] = []
+        var counts = (there: UInt64(0), back: UInt64(0))
+        for _ in 0..<200 {
+            let payload = generator.bytes(Int.random(in: 0...40, using: &generator))
+            switch Int.random(in: 0..<6, using: &generator) {
+            case 0:
+                toResponder.append((payload, try pair.initiator.encrypt(payload)))
+            case 1:
+                toInitiator.append((payload, try pair.responder.encrypt(payload)))
+            case 2 where !toResponder.isEmpty:
+                let (sent, message) = toResponder.removeFirst()
+                #expect(try pair.responder.decrypt(message) == sent)
+                counts.there += 1
+            case 3 where !toInitiator.isEmpty:
+                let (sent, message) = toInitiator.removeFirst()
+                #expect(try pair.initiator.decrypt(message) == sent)
+                counts.back += 1
+            case 4:
+                #expect(throws: NoiseError.authenticationFailed) { _ = try pair.responder.decrypt(payload) }
+            default:
+                #expect(throws: NoiseError.authenticationFailed) { _ = try pair.initiator.decrypt(payload) }
+            }
         }
-        #expect(throws: NoiseError.tooLong(limit: 65_535, actual: 65_536)) {
-            _ = try pair.responder.decrypt([UInt8](repeating: 0, count: 65_536))
-        }
+        #expect(pair.responder.nonces.receiving == counts.there)
+        #expect(pair.initiator.nonces.receiving == counts.back)
+        #expect(pair.initiator.nonces.sending == counts.there + UInt64(toResponder.count))
+        #expect(pair.responder.nonces.sending == counts.back + UInt64(toInitiator.count))
     }
-
-    private func transports(nonce: UInt64) -> (NoiseTransportBox, NoiseTransportBox) {
-        let one = SecretBytes([UInt8](repeating: 1, count: 32))
-        let two = SecretBytes([UInt8](repeating: 2, count: 32))
-        return (
-            NoiseTransportBox(NoiseTransport(sending: one, receiving: two, handshakeHash: [], nonce: nonce)),
-            NoiseTransportBox(NoiseTransport(sending: two, receiving: one, handshakeHash: [], nonce: nonce))
-        )
-    }
-
-    @Test func rekeysEachDirectionAfter65536Messages() throws {
-        let (sender, receiver) = transports(nonce: NoiseLimits.messagesPerKey - 2)
-        // What the old key would make of the message after the rekey.
-        let (stale, _) = transports(nonce: NoiseLimits.messagesPerKey)
-        for number in 0..<4 {
-            let message = try sender.transport.encrypt([UInt8(number)])
-            if number == 2 { #expect(try stale.transport.encrypt([2]) != message) }
-            #expect(try receiver.transport.decrypt(message) == [UInt8(number)])
-        }
-        // The other direction counts on its own: its first message after the rekey of this one is under the old key.
-        #expect(try sender.transport.decrypt(receiver.transport.encrypt([9])) == [9])
-        #expect(sender.transport.nonces == (65_538, 65_535))
-    }
-
-    @Test func rekeysAgainAndAgain() throws {
-        for round in 1...3 {
-            let nonce = NoiseLimits.messagesPerKey * UInt64(round) - 1
-            let (sender, receiver) = transports(nonce: nonce)
-            for _ in 0..<3 { #expect(try receiver.transport.decrypt(sender.transport.encrypt([1])) == [1]) }
-        }
-    }
-
-    @Test func rekeyingByHandKeepsTheNonce() throws {
-        var pair = try Pair()
-        _ = try pair.responder.decrypt(pair.initiator.encrypt([1]))
-        pair.initiator.rekeySending()
-        let message = try pair.initiator.encrypt([2])
-        #expect(throws: NoiseError.authenticationFailed) { _ = try pair.responder.decrypt(message) }
-        pair.responder.rekeyReceiving()
-        #expect(try pair.responder.decrypt(message) == [2])
-        #expect(pair.initiator.nonces.sending == 2)
-    }
-
-    @Test func theLastNonceIsNeverUsed() throws {
-        let (sender, receiver) = transports(nonce: NoiseLimits.reservedNonce - 1)
-        let last = try sender.transport.encrypt([1])
-        #expect(try receiver.transport.decrypt(last) == [1])
-        #expect(throws: NoiseError.nonceExhausted) { _ = try sender.transport.encrypt([2]) }
-        #expect(throws: NoiseError.nonceExhausted) { _ = try receiver.transport.decrypt(last) }
-        #expect(sender.transport.nonces.sending == .max)
-    }
-}
-
-/// A transport in a tuple.
-final class NoiseTransportBox {
-    var transport: NoiseTransport
-
-    init(_ transport: consuming NoiseTransport) { self.transport = transport }
 }
