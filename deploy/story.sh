@@ -14,7 +14,16 @@ pids=()
 stop_all() {
     local pid
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-    for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+    for pid in "${pids[@]}"; do gone "$pid" || kill -9 "$pid" 2>/dev/null || true; done
+}
+
+# gone PID: waits for a child's end, for 10 seconds at the most.
+gone() {
+    for _ in $(seq 1 100); do
+        kill -0 "$1" 2>/dev/null || { wait "$1" 2>/dev/null || true; return 0; }
+        sleep 0.1
+    done
+    return 1
 }
 trap stop_all EXIT
 
@@ -107,7 +116,7 @@ say "both see the same safety number"
 
 say "bob's device is switched off"
 kill "$bob"
-wait "$bob" 2>/dev/null || true
+gone "$bob" || fail "bob's device does not end when it is told to"
 
 say "alice sends $MESSAGES messages; bob's node says that it stored them"
 for number in $(seq 1 "$MESSAGES"); do

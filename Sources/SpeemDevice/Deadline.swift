@@ -2,29 +2,19 @@ import Synchronization
 
 /// Waits for work, but not for ever.
 enum Deadline {
-    /// The result of `body`, or nil after `duration`; the work itself goes on.
+    /// The result of `body`, or nil after `duration` or when the task is cancelled; the work itself goes on.
     static func wait<T: Sendable>(_ duration: Duration, for body: @escaping @Sendable () async -> T) async -> T? {
-        await withCheckedContinuation { (continuation: CheckedContinuation<T?, Never>) in
-            let once = Once(continuation)
-            Task { once.resume(await body()) }
-            Task {
-                try? await Task.sleep(for: duration)
-                once.resume(nil)
-            }
+        let (results, continuation) = AsyncStream.makeStream(of: T?.self, bufferingPolicy: .bufferingOldest(1))
+        Task { continuation.yield(await body()) }
+        let timer = Task {
+            try? await Task.sleep(for: duration)
+            continuation.yield(nil)
         }
-    }
-
-    private final class Once<T: Sendable>: Sendable {
-        private let continuation: Mutex<CheckedContinuation<T?, Never>?>
-
-        init(_ continuation: CheckedContinuation<T?, Never>) { self.continuation = Mutex(continuation) }
-
-        func resume(_ value: T?) {
-            let first = continuation.withLock { slot -> CheckedContinuation<T?, Never>? in
-                defer { slot = nil }
-                return slot
-            }
-            first?.resume(returning: value)
+        defer {
+            timer.cancel()
+            continuation.finish()
         }
+        for await result in results { return result }
+        return nil
     }
 }

@@ -84,13 +84,14 @@ public final class Device: Sendable {
             // Receipts and answers may be waiting now.
             work.notify()
         }
-        courier = CourierQueue(courier: Courier(state: state, connections: connections), news: news)
+        let courier = Courier(state: state, connections: connections)
+        self.courier = CourierQueue(news: news) { try await courier.deliver() }
         supply = PrekeySupply(state: state, connections: connections, clock: clock)
     }
 
     /// Closes connections and store.
     public func close() async {
-        await connections.closeAll()
+        await connections.shutDown()
         await state.store.close()
     }
 
@@ -122,28 +123,5 @@ public final class Device: Sendable {
             report.problem = "\(error)"
         }
         return report
-    }
-}
-
-/// One delivery round at a time, so that commands and the daemon's own loop do not get in each other's way.
-actor CourierQueue {
-    private let courier: Courier
-    private let news: Signal
-    private var running: Task<Courier.Outcome, any Error>?
-
-    init(courier: Courier, news: Signal) {
-        self.courier = courier
-        self.news = news
-    }
-
-    /// A round that begins after this call.
-    func deliver() async throws -> Courier.Outcome {
-        while let running { _ = try? await running.value }
-        let task = Task { try await courier.deliver() }
-        running = task
-        defer { running = nil }
-        let outcome = try await task.value
-        if outcome.stored > 0 { news.notify() }
-        return outcome
     }
 }

@@ -48,6 +48,11 @@ public struct DeviceService: Service {
                 group.addTask { await control.run() }
                 group.addTask { await readMail() }
                 group.addTask { await doWork() }
+                group.addTask {
+                    // Work on its way that cannot be cancelled ends with its connections.
+                    try? await gracefulShutdown()
+                    await device.connections.shutDown()
+                }
             }
         }
         await device.close()

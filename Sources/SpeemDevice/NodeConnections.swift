@@ -12,6 +12,7 @@ actor NodeConnections {
     private var open: [Int64: ClientConnection] = [:]
     private var counters: [Int64: (next: Int64, end: Int64)] = [:]
     private var opening: [Int64: Task<ClientConnection, any Error>] = [:]
+    private var isShutDown = false
 
     init(state: DeviceState, group: any EventLoopGroup, clock: WallClock) {
         self.state = state
@@ -23,6 +24,7 @@ actor NodeConnections {
     ///
     /// - Throws: ``SpeemTransport/TransportError``.
     func connection(_ initiator: Int64) async throws -> ClientConnection {
+        guard !isShutDown else { throw TransportError.disconnected }
         if let connection = open[initiator] {
             if connection.isActive { return connection }
             open[initiator] = nil
@@ -32,6 +34,10 @@ actor NodeConnections {
         opening[initiator] = task
         defer { opening[initiator] = nil }
         let connection = try await task.value
+        guard !isShutDown else {
+            await connection.close()
+            throw TransportError.disconnected
+        }
         open[initiator] = connection
         return connection
     }
@@ -41,7 +47,10 @@ actor NodeConnections {
         await connection.close()
     }
 
-    func closeAll() async {
+    /// Closes all, for good: what waits for an answer or a connection fails at once.
+    func shutDown() async {
+        isShutDown = true
+        for task in opening.values { task.cancel() }
         let connections = open.values
         open = [:]
         for connection in connections { await connection.close() }

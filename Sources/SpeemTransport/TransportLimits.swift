@@ -21,6 +21,9 @@ public struct TransportLimits: Sendable {
         self.idleTimeout = idleTimeout
     }
 
+    /// How long a peer that was asked something may say nothing: a group commit on a slow card takes seconds, and a peer
+    /// that lost its power says nothing at all.
+    public static let answerTimeout: TimeAmount = .seconds(30)
     /// After this a new handshake is due (design, section 5).
     static let maxAge: TimeAmount = .hours(24)
     /// Bytes of the length in front of a Noise message.

@@ -21,6 +21,27 @@ final class Folder: Sendable {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
+/// Ports that no test of this process uses twice.
+enum FreePorts {
+    private static let last = Mutex(UInt16.random(in: 20_000...30_000))
+
+    static func next() async throws -> UInt16 {
+        while true {
+            let port = last.withLock { last in
+                last = last < 31_900 ? last + 1 : 20_000
+                return last
+            }
+            guard
+                let free = try? await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                    .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                    .bind(host: "127.0.0.1", port: Int(port)).get()
+            else { continue }
+            try await free.close()
+            return port
+        }
+    }
+}
+
 /// A running node; its port stays the same over restarts.
 actor TestNode {
     private let folder = Folder()
@@ -32,10 +53,7 @@ actor TestNode {
 
     /// - Parameter advertise: an address for invites other than the node's own.
     init(advertise: String? = nil) async throws {
-        let free = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1).bind(host: "127.0.0.1", port: 0).get()
-        port = UInt16(free.localAddress?.port ?? 0)
-        try await free.close()
+        port = try await FreePorts.next()
         self.advertise = advertise ?? "127.0.0.1:\(port)"
     }
 
@@ -48,6 +66,8 @@ actor TestNode {
             [listen]
             addresses = ["127.0.0.1:\(port)"]
             advertise = ["\(advertise)"]
+            [limits]
+            handshake_timeout = "60s"
             """
         let config = try Config.parse(Array(text.utf8), file: folder.path + ".toml", home: nil)
         let service = try await NodeService.start(config, logger: quietLogger)

@@ -44,7 +44,9 @@ final class TestNode: Sendable {
     func run(
         _ lines: String = "", _ body: @Sendable @escaping (NodeService.Announcement) async throws -> Void
     ) async throws {
-        let text = "role = \"node\"\ndata = \"\(folder)\"\n[listen]\naddresses = [\"127.0.0.1:0\"]\n" + lines
+        let text =
+            "role = \"node\"\ndata = \"\(folder)\"\n[listen]\naddresses = [\"127.0.0.1:0\"]\n"
+            + "[limits]\nhandshake_timeout = \"60s\"\n" + lines
         let config = try Config.parse(Array(text.utf8), file: folder + ".toml", home: nil)
         let service = try await NodeService.start(config, logger: quietLogger, clock: clock)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -81,7 +83,7 @@ let counters = Atomic<UInt64>(1)
 func connect(
     _ address: String, node: X25519.PublicKey, key: X25519.PrivateKey, preSharedKey: SecretBytes
 ) async throws -> ClientConnection {
-    try await TransportClient(group: MultiThreadedEventLoopGroup.singleton).connect(
+    try await TransportClient(group: MultiThreadedEventLoopGroup.singleton, timeout: .seconds(60)).connect(
         to: address,
         credentials: NodeCredentials(initiatorKey: key, preSharedKey: preSharedKey, nodeKey: node),
         counter: counters.add(1, ordering: .relaxed).newValue)

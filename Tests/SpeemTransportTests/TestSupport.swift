@@ -29,6 +29,9 @@ final class TestAccess: AccessTable {
         state.withLock { $0.grants[key.bytes] = AccessGrant(id: id, preSharedKey: preSharedKey) }
     }
 
+    /// How many handshakes came as far as the access table.
+    var lookups: Int { state.withLock { $0.lookups } }
+
     func grant(for initiatorKey: X25519.PublicKey) -> AccessGrant? {
         state.withLock { state in
             state.lookups += 1
@@ -98,7 +101,10 @@ struct TestServer: Sendable {
     let server: TransportServer
     let group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
 
-    init(handler: TestHandler = TestHandler(), limits: TransportLimits = TransportLimits()) async throws {
+    /// The handshake's time is long where it is not what is tested: the tests run side by side on slow machines.
+    init(
+        handler: TestHandler = TestHandler(), limits: TransportLimits = TransportLimits(handshakeTimeout: .seconds(60))
+    ) async throws {
         self.handler = handler
         access.add(initiatorKey.publicKey, preSharedKey, id: 1)
         server = try await TransportServer.bind(
@@ -112,7 +118,7 @@ struct TestServer: Sendable {
         NodeCredentials(initiatorKey: initiatorKey, preSharedKey: preSharedKey, nodeKey: nodeKey.publicKey)
     }
 
-    func client(timeout: TimeAmount = .seconds(10)) -> TransportClient {
+    func client(timeout: TimeAmount = .seconds(60)) -> TransportClient {
         TransportClient(group: group, timeout: timeout)
     }
 
@@ -178,13 +184,17 @@ struct RawSocket: Sendable {
             }
     }
 
-    /// Sends `bytes`, and returns all that comes back until the peer closes.
-    func answer(to bytes: [UInt8], closing: Bool = false) async throws -> [UInt8] {
+    /// Sends `bytes`, and returns all that comes back until the peer closes, or `count` bytes of it.
+    func answer(to bytes: [UInt8], upTo count: Int = .max) async throws -> [UInt8] {
         try await channel.executeThenClose { inbound, outbound in
             try? await outbound.write(ByteBuffer(bytes: bytes))
-            if closing { outbound.finish() }
             var answer: [UInt8] = []
-            do { for try await buffer in inbound { answer += Array(buffer.readableBytesView) } } catch {}
+            do {
+                for try await buffer in inbound {
+                    answer += Array(buffer.readableBytesView)
+                    if answer.count >= count { break }
+                }
+            } catch {}
             return answer
         }
     }

@@ -10,7 +10,7 @@ broken=0
 clean_up() {
     local pid
     for pid in "${pids[@]:-}"; do [ -z "$pid" ] || kill "$pid" 2>/dev/null; done
-    for pid in "${pids[@]:-}"; do [ -z "$pid" ] || wait "$pid" 2>/dev/null; done
+    for pid in "${pids[@]:-}"; do [ -z "$pid" ] || gone "$pid" || kill -9 "$pid" 2>/dev/null; done
     for mount in "$BOX"/*/mnt; do mountpoint -q "$mount" 2>/dev/null && umount "$mount"; done
     rm -rf "$BOX"
     [ "$broken" -eq 0 ]
@@ -96,9 +96,21 @@ start() {
     return 1
 }
 
-# stop PID
+# gone PID: waits for a child's end, for 10 seconds at the most.
+gone() {
+    for _ in $(seq 1 100); do
+        kill -0 "$1" 2>/dev/null || { wait "$1" 2>/dev/null; return 0; }
+        sleep 0.1
+    done
+    return 1
+}
+
+# stop PID: tells a daemon to end, as systemd does.
 stop() {
     kill "$1" 2>/dev/null
+    gone "$1" && return 0
+    bad "process $1 ends when it is told to" "$(tail -n 5 "$BOX"/*.log 2>/dev/null)"
+    kill -9 "$1" 2>/dev/null
     wait "$1" 2>/dev/null
 }
 

@@ -24,15 +24,21 @@ final class InitiatorHandler: ChannelDuplexHandler {
     private var waiting: [UInt64: EventLoopPromise<WireResponse>] = [:]
     /// Why the connection ends, when there is a better word than "lost".
     private var ending: TransportError?
+    private let answerTimeout: TimeAmount
+    /// When the peer last said something, or was asked after a pause.
+    private var lastSign: NIODeadline = .now()
+    /// Runs only while a request waits: an idle connection wakes nobody.
+    private var watch: Scheduled<Void>?
 
     init(
         engine: consuming InitiatorEngine, opened: EventLoopPromise<Void>,
-        pushes: AsyncStream<WirePush>.Continuation, address: String
+        pushes: AsyncStream<WirePush>.Continuation, address: String, answerTimeout: TimeAmount
     ) {
         self.engine = engine
         self.opened = opened
         self.pushes = pushes
         self.address = address
+        self.answerTimeout = answerTimeout
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -41,11 +47,14 @@ final class InitiatorHandler: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        lastSign = .now()
         switch engine.receive(unwrapInboundIn(data)) {
         case .opened:
             isOpen = true
             opened.succeed()
-        case .response(let id, let response): waiting.removeValue(forKey: id)?.succeed(response)
+        case .response(let id, let response):
+            waiting.removeValue(forKey: id)?.succeed(response)
+            if waiting.isEmpty { stopWatching() }
         case .push(let push):
             // A push that is lost here comes again with the drain after the next handshake.
             guard case .dropped = pushes.yield(push) else { break }
@@ -66,6 +75,7 @@ final class InitiatorHandler: ChannelDuplexHandler {
         if !isOpen { opened.fail(ending ?? .refused(address: address)) }
         for promise in waiting.values { promise.fail(error) }
         waiting = [:]
+        stopWatching()
         pushes.finish()
         context.fireChannelInactive()
     }
@@ -82,8 +92,30 @@ final class InitiatorHandler: ChannelDuplexHandler {
             }
             buffer.writeNoiseMessage(message)
         }
+        if waiting.isEmpty {
+            lastSign = .now()
+            watch(context, after: answerTimeout)
+        }
         waiting[nextID] = outgoing.answer
         context.write(wrapOutboundOut(buffer), promise: promise)
+    }
+
+    /// Closes when the peer, with requests before it, has not said anything for ``answerTimeout``.
+    private func watch(_ context: ChannelHandlerContext, after delay: TimeAmount) {
+        let loopBound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        watch = context.eventLoop.scheduleTask(in: delay) {
+            let (handler, context) = loopBound.value
+            let due = handler.lastSign + handler.answerTimeout
+            let now = NIODeadline.now()
+            guard now >= due else { return handler.watch(context, after: due - now) }
+            handler.ending = .timedOut(address: handler.address)
+            context.close(promise: nil)
+        }
+    }
+
+    private func stopWatching() {
+        watch?.cancel()
+        watch = nil
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -23,13 +23,23 @@ public struct NodeCredentials: Sendable {
 public struct TransportClient: Sendable {
     private let group: any EventLoopGroup
     private let timeout: TimeAmount
+    private let answerTimeout: TimeAmount
 
-    public init(group: any EventLoopGroup, timeout: TimeAmount = .seconds(10)) {
+    /// - Parameters:
+    ///   - timeout: for the connection, and again for the handshake.
+    ///   - answerTimeout: how long a peer that was asked something may say nothing at all.
+    public init(
+        group: any EventLoopGroup, timeout: TimeAmount = .seconds(10),
+        answerTimeout: TimeAmount = TransportLimits.answerTimeout
+    ) {
         self.group = group
         self.timeout = timeout
+        self.answerTimeout = answerTimeout
     }
 
     /// Connects to `address` ("host:port") and shakes hands.
+    ///
+    /// Ends early when the task is cancelled.
     ///
     /// - Parameter counter: above all that were used with this initiator key before, even by a process that crashed.
     /// - Throws: ``TransportError``.
@@ -41,36 +51,43 @@ public struct TransportClient: Sendable {
             of: WirePush.self, bufferingPolicy: .bufferingOldest(ClientConnection.pushBuffer))
         let eventLoop = group.next()
         let opened = eventLoop.makePromise(of: Void.self)
-        let channel: any Channel
-        do {
-            channel = try await ClientBootstrap(group: eventLoop)
-                .connectTimeout(timeout)
-                .channelOption(.socketOption(.tcp_nodelay), value: 1)
-                .channelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        let engine = try InitiatorEngine(
-                            staticKey: credentials.initiatorKey, remoteStatic: credentials.nodeKey,
-                            preSharedKey: credentials.preSharedKey, counter: counter, random: SystemRandomSource())
-                        try channel.pipeline.syncOperations.addHandlers([
-                            ByteToMessageHandler(NoiseFrameDecoder()),
-                            InitiatorHandler(
-                                engine: engine, opened: opened, pushes: continuation, address: address),
-                        ])
-                    }
+        let answerTimeout = answerTimeout
+        let connecting = KeepAlive.apply(to: ClientBootstrap(group: eventLoop))
+            .connectTimeout(timeout)
+            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let engine = try InitiatorEngine(
+                        staticKey: credentials.initiatorKey, remoteStatic: credentials.nodeKey,
+                        preSharedKey: credentials.preSharedKey, counter: counter, random: SystemRandomSource())
+                    try channel.pipeline.syncOperations.addHandlers([
+                        ByteToMessageHandler(NoiseFrameDecoder()),
+                        InitiatorHandler(
+                            engine: engine, opened: opened, pushes: continuation, address: address,
+                            answerTimeout: answerTimeout),
+                    ])
                 }
-                .connect(host: host, port: port).get()
-        } catch {
-            opened.fail(TransportError.disconnected)
+            }
+            .connect(host: host, port: port)
+        // Fails `opened` in the cases in which the handler, which does it otherwise, never becomes active.
+        connecting.whenFailure { error in
             continuation.finish()
-            throw Self.failure(error, address: address)
+            opened.fail(Self.failure(error, address: address))
         }
-        let timer = eventLoop.scheduleTask(in: timeout) {
-            opened.fail(TransportError.timedOut(address: address))
-            channel.close(promise: nil)
+        let timer = connecting.flatMapThrowing { channel in
+            channel.eventLoop.scheduleTask(in: timeout) {
+                opened.fail(TransportError.timedOut(address: address))
+                channel.close(promise: nil)
+            }
         }
-        defer { timer.cancel() }
-        try await opened.futureResult.get()
-        return ClientConnection(channel: channel, pushes: pushes)
+        defer { timer.whenSuccess { $0.cancel() } }
+        try await withTaskCancellationHandler {
+            try await opened.futureResult.get()
+        } onCancel: {
+            opened.fail(TransportError.disconnected)
+            connecting.whenSuccess { $0.close(promise: nil) }
+        }
+        return ClientConnection(channel: try await connecting.get(), pushes: pushes)
     }
 
     /// Tries `addresses` in order and returns the first connection.
@@ -82,6 +99,7 @@ public struct TransportClient: Sendable {
     ) async throws -> ClientConnection {
         var failure = TransportError.invalidAddress("")
         for address in addresses {
+            guard !Task.isCancelled else { throw TransportError.disconnected }
             do {
                 return try await connect(to: address, credentials: credentials, counter: try await counter())
             } catch let error as TransportError {

@@ -24,7 +24,6 @@ public final class TransportServer: Sendable {
     private let state = Mutex(State())
 
     private struct State {
-        var connections = 0
         var counter: UInt64 = 0
         /// By grant, oldest first.
         var peers: [Int64: [Peer]] = [:]
@@ -41,18 +40,24 @@ public final class TransportServer: Sendable {
         handler: any PeerHandler, limits: TransportLimits, group: any EventLoopGroup, logger: Logger
     ) async throws -> TransportServer {
         var listeners: [NIOAsyncChannel<Connection, Never>] = []
+        let places = ConnectionPlaces(limits.connections)
         for address in addresses {
             do {
-                let listener = try await ServerBootstrap(group: group)
+                let listener = try await KeepAlive.apply(to: ServerBootstrap(group: group))
                     .serverChannelOption(.backlog, value: TransportLimits.backlog)
                     .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                     .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
                     .bind(host: address.host, port: Int(address.port)) { channel in
                         channel.eventLoop.makeCompletedFuture {
-                            try channel.pipeline.syncOperations.addHandlers([
-                                ByteToMessageHandler(NoiseFrameDecoder()),
-                                ResponderHandler(staticKey: staticKey, access: access, limits: limits, logger: logger),
-                            ])
+                            if places.take(until: channel.closeFuture) {
+                                try channel.pipeline.syncOperations.addHandlers([
+                                    ByteToMessageHandler(NoiseFrameDecoder()),
+                                    ResponderHandler(
+                                        staticKey: staticKey, access: access, limits: limits, logger: logger),
+                                ])
+                            } else {
+                                try channel.pipeline.syncOperations.addHandler(TurnAwayHandler(logger: logger))
+                            }
                             return try Connection(wrappingChannelSynchronously: channel)
                         }
                     }
@@ -120,18 +125,10 @@ public final class TransportServer: Sendable {
     }
 
     private func serve(_ connection: Connection) async {
-        let number = state.withLock { state -> UInt64? in
-            guard state.connections < limits.connections else { return nil }
-            state.connections += 1
+        let number = state.withLock { state in
             state.counter += 1
             return state.counter
         }
-        guard let number else {
-            logger.debug("closed: too many connections")
-            try? await connection.channel.close()
-            return
-        }
-        defer { state.withLock { $0.connections -= 1 } }
         do {
             try await connection.executeThenClose { inbound, outbound in
                 try await self.serve(inbound, outbound, channel: connection.channel, number: number)

@@ -74,6 +74,35 @@ struct TransportClientTests {
         try await mute.close()
     }
 
+    @Test func aPeerThatStopsAnsweringIsGivenUp() async throws {
+        try await TestServer(handler: TestHandler(delay: .seconds(3600))).run { server in
+            let client = TransportClient(group: server.group, timeout: .seconds(60), answerTimeout: .seconds(3))
+            let connection = try await client.connect(to: server.address, credentials: server.credentials, counter: 1)
+            _ = try await connection.request(ping)
+            // Silence is no fault while nothing was asked.
+            try await Task.sleep(for: .seconds(4))
+            _ = try await connection.request(ping)
+            await #expect(throws: TransportError.timedOut(address: server.address)) {
+                _ = try await connection.request(slow)
+            }
+            #expect(!connection.isActive)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func cancellingEndsAnAttempt() async throws {
+        let server = try await TestServer()
+        let mute = try await ServerBootstrap(group: server.group).bind(host: "127.0.0.1", port: 0).get()
+        let address = "127.0.0.1:\(try #require(mute.localAddress?.port))"
+        let task = Task {
+            try await TransportClient(group: server.group, timeout: .hours(1)).connect(
+                to: address, credentials: server.credentials, counter: 1)
+        }
+        try await Task.sleep(for: .milliseconds(50))
+        task.cancel()
+        await #expect(throws: TransportError.disconnected) { _ = try await task.value }
+        try await mute.close()
+    }
+
     @Test func waitingRequestsFailWhenTheConnectionIsLost() async throws {
         try await TestServer(handler: TestHandler(delay: .seconds(20))).run { server in
             let connection = try await server.connect(counter: 1)

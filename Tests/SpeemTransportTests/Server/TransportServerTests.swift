@@ -10,14 +10,14 @@ import SwiftProtobuf
 
 struct TransportServerTests {
     @Test func requestsRunInParallel() async throws {
-        try await TestServer().run { server in
+        try await TestServer(handler: TestHandler(delay: .seconds(3600))).run { server in
             let connection = try await server.connect(counter: 1)
-            async let late = connection.request(slow)
-            let first = try await connection.request(ping)
-            #expect(first.pong == WirePong())
+            let late = Task { try await connection.request(slow) }
+            while server.handler.state.withLock({ $0.running }) == 0 { try await Task.sleep(for: .milliseconds(5)) }
+            #expect(try await connection.request(ping).pong == WirePong())
             #expect(server.handler.state.withLock { $0.running } == 1)
-            #expect(try await late.nodeState.version == "slow")
             await connection.close()
+            await #expect(throws: TransportError.self) { _ = try await late.value }
         }
     }
 
@@ -66,7 +66,8 @@ struct TransportServerTests {
     }
 
     @Test func theOldestConnectionOfAGrantGivesWay() async throws {
-        try await TestServer(limits: TransportLimits(connectionsPerGrant: 2)).run { server in
+        try await TestServer(limits: TransportLimits(connectionsPerGrant: 2, handshakeTimeout: .seconds(60))).run {
+            server in
             var connections: [ClientConnection] = []
             for counter in 1...3 {
                 let connection = try await server.connect(counter: UInt64(counter))
@@ -83,12 +84,14 @@ struct TransportServerTests {
     }
 
     @Test func tooManyConnectionsAreClosed() async throws {
-        try await TestServer(limits: TransportLimits(connections: 2)).run { server in
+        try await TestServer(limits: TransportLimits(connections: 2, handshakeTimeout: .seconds(60))).run { server in
             let one = try await server.connect(counter: 1)
             let two = try await server.connect(counter: 2)
             _ = try await one.request(ping)
             _ = try await two.request(ping)
             await #expect(throws: TransportError.self) { _ = try await server.connect(counter: 3) }
+            // It was closed before its first message cost any work.
+            #expect(server.access.lookups == 2)
             await one.close()
             // Room again, once the server has noticed.
             var third: ClientConnection?
@@ -102,7 +105,8 @@ struct TransportServerTests {
     }
 
     @Test func idleConnectionsAreToldAndClosed() async throws {
-        try await TestServer(limits: TransportLimits(idleTimeout: .seconds(2))).run { server in
+        try await TestServer(limits: TransportLimits(handshakeTimeout: .seconds(60), idleTimeout: .seconds(2))).run {
+            server in
             let connection = try await server.connect(counter: 1)
             _ = try await connection.request(ping)
             for await _ in connection.pushes {}
