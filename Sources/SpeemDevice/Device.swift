@@ -26,15 +26,11 @@ public final class Device: Sendable {
     /// - Throws: ``DeviceError``, ``SpeemStore/StoreError``.
     public static func initialise(_ config: Config) async throws -> RecoveryWords {
         if !config.name.isEmpty { try ContactName.check(config.name) }
-        let store = try await openStore(config, mayCreate: true)
-        do {
-            let words = try await DeviceState.create(store: store, name: config.name)
-            await store.close()
-            return words
-        } catch {
-            await store.close()
-            throw error
-        }
+        let identity = try DeviceState.create(name: config.name)
+        let store = try await openStore(config, firstCommit: identity.insert)
+        await store.close()
+        guard store.report.isNew else { throw DeviceError.alreadyInitialised }
+        return identity.words
     }
 
     /// Opens the device.
@@ -45,7 +41,7 @@ public final class Device: Sendable {
     ) async throws -> Device {
         let store: Store
         do {
-            store = try await openStore(config, mayCreate: false)
+            store = try await openStore(config)
         } catch StoreError.missing(_, reason: StoreError.neverMade) {
             throw DeviceError.notInitialised
         }
@@ -61,11 +57,14 @@ public final class Device: Sendable {
         }
     }
 
-    private static func openStore(_ config: Config, mayCreate: Bool) async throws -> Store {
+    /// - Parameter firstCommit: makes the identity; without it no store is made.
+    private static func openStore(
+        _ config: Config, firstCommit: (@Sendable (Connection) throws -> Void)? = nil
+    ) async throws -> Store {
         try await Store.open(
             Store.Options(
                 folder: config.dataFolder, keyPath: config.keyFile, migrations: DeviceSchema.migrations,
-                mayCreate: mayCreate))
+                mayCreate: firstCommit != nil, firstCommit: firstCommit))
     }
 
     private init(state: DeviceState, config: Config, group: any EventLoopGroup, clock: WallClock) {

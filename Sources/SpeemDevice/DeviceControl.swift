@@ -179,7 +179,7 @@ public struct DeviceControl: ControlHandler {
     private func inbox(_ parameters: JSON) async throws -> JSON {
         let problem = await syncIfAlone()
         let unreadOnly = !(parameters["all"]?.boolValue ?? false)
-        let messages = try await device.state.store.write { connection in
+        let messages = try await device.state.store.write(grows: false) { connection in
             let messages = try MessageRows.received(after: 0, unreadOnly: unreadOnly, in: connection)
             if let last = messages.last { try MessageRows.markRead(upTo: last.number, in: connection) }
             return messages
@@ -200,7 +200,7 @@ public struct DeviceControl: ControlHandler {
         var last: Int64 = 0
         func report() async throws {
             let after = last
-            let messages = try await device.state.store.write { connection in
+            let messages = try await device.state.store.write(grows: false) { connection in
                 let messages = try MessageRows.received(after: after, unreadOnly: true, in: connection)
                 if let newest = messages.last { try MessageRows.markRead(upTo: newest.number, in: connection) }
                 return messages

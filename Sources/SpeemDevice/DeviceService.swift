@@ -4,6 +4,7 @@ import NIOPosix
 public import ServiceLifecycle
 public import SpeemConfig
 import SpeemProtocol
+import SpeemStore
 import SpeemTransport
 import Synchronization
 
@@ -42,21 +43,31 @@ public struct DeviceService: Service {
     }
 
     /// Serves until a graceful shutdown, then closes the store.
+    ///
+    /// - Throws: the failure of the store, after which only a new start helps.
     public func run() async throws {
-        await cancelWhenGracefulShutdown {
-            await withDiscardingTaskGroup { group in
-                group.addTask { await control.run() }
-                group.addTask { await readMail() }
-                group.addTask { await doWork() }
-                group.addTask {
-                    // Work on its way that cannot be cancelled ends with its connections.
-                    try? await gracefulShutdown()
-                    await device.connections.shutDown()
+        let store = device.state.store
+        var failure: (any Error)?
+        do {
+            try await cancelWhenGracefulShutdown {
+                try await withThrowingDiscardingTaskGroup { group in
+                    group.addTask { await control.run() }
+                    group.addTask { await readMail() }
+                    group.addTask { await doWork() }
+                    group.addTask { for await failure in store.failure { throw failure } }
+                    group.addTask {
+                        // Work on its way that cannot be cancelled ends with its connections.
+                        try? await gracefulShutdown()
+                        await device.connections.shutDown()
+                    }
                 }
             }
+        } catch {
+            failure = error
         }
         await device.close()
         try? await group.shutdownGracefully()
+        if let failure { throw failure }
     }
 
     // MARK: Reading

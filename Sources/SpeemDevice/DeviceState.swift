@@ -17,15 +17,16 @@ struct DeviceState: Sendable {
     var account: AccountPublicKey { local.account }
     var id: DeviceID { local.keys.entry.id }
 
-    /// Makes a new account with this as its first device, and returns the account's recovery words.
-    static func create(store: Store, name: String) async throws -> RecoveryWords {
+    /// A new account with this as its first device: the account's recovery words, and what writes the identity into a
+    /// new store.
+    static func create(
+        name: String
+    ) throws -> (words: RecoveryWords, insert: @Sendable (Connection) throws -> Void) {
         let random = SystemRandomSource()
         let account = AccountKey(random: random)
         let keys = DeviceKeys(random: random)
         let genesis = try RosterEntry.genesis(account: account, devices: [keys.entry], nodes: [])
-        try await store.write { connection in
-            let exists = try connection.first("SELECT 1 FROM device") { row throws(StoreError) in try row.integer(0) }
-            guard exists == nil else { throw DeviceError.alreadyInitialised }
+        let insert: @Sendable (Connection) throws -> Void = { connection in
             try connection.execute(
                 """
                 INSERT INTO device (id, signing, identity, seal, noise, account, name, prekey_epoch)
@@ -34,7 +35,7 @@ struct DeviceState: Sendable {
                 .secret(keys.noise.secret), .blob(account.publicKey.bytes), .text(name))
             try OwnRoster.insert(genesis, in: connection)
         }
-        return account.words
+        return (account.words, insert)
     }
 
     /// Reads the device's identity.
@@ -50,7 +51,7 @@ struct DeviceState: Sendable {
                 )
             }
         }
-        guard let row else { throw store.report.isNew ? DeviceError.notInitialised : DeviceError.identityMissing }
+        guard let row else { throw DeviceError.identityMissing }
         let keys = try DeviceKeys(signing: row.signing, identity: row.identity, seal: row.seal, noise: row.noise)
         return DeviceState(
             store: store, local: LocalParty(account: try AccountPublicKey(row.account), keys: keys), name: row.name,

@@ -166,7 +166,7 @@ extension NodeRequests {
             throw Refused(.notAllowed, "a device is removed through the roster")
         }
         let id = entry.grant.id
-        try await state.write { try AccessRows.delete(id, in: $0) }
+        try await state.write(grows: false) { try AccessRows.delete(id, in: $0) }
         state.access.remove([id])
         server.closeRevoked([id])
         return .with { $0.grantRevoked = .with { $0.existed = true } }

@@ -23,7 +23,8 @@ extension NodeRequests {
         let clock = state.clock
         let grant = peer.grant.id
         // Answered after the commit is on disk: `write` returns only then.
-        let outcome = try await state.write { [mailboxes = state.mailboxes] connection in
+        let outcome = try await state.write(cost: Store.smallCost + Int(clamping: envelope.size)) {
+            [mailboxes = state.mailboxes] connection in
             try mailboxes.deposit(
                 envelope, for: device, from: grant, as: depositor, contacts: contacts, clock: clock, in: connection)
         }
@@ -79,7 +80,7 @@ extension NodeRequests {
     func acknowledge(_ request: WireAcknowledge, _ device: DeviceID, _ peer: Peer) async throws -> WireResponse {
         let sequences = request.sequences.map { Int64(clamping: $0) }
         let clock = state.clock
-        let deleted = try await state.write { [mailboxes = state.mailboxes] connection in
+        let deleted = try await state.write(grows: false) { [mailboxes = state.mailboxes] connection in
             try mailboxes.acknowledge(device: device.bytes, sequences: sequences, clock: clock, in: connection)
         }
         await subscriptions.acknowledged(by: peer)

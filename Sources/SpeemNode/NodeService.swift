@@ -32,10 +32,7 @@ public struct NodeService: Service {
     public static func start(
         _ config: Config, logger: Logger, clock: any ClockSource = SystemClock()
     ) async throws -> NodeService {
-        let store = try await Store.open(
-            Store.Options(
-                folder: config.dataFolder, keyPath: config.keyFile, migrations: NodeSchema.migrations,
-                mayCreate: true))
+        let store = try await NodeState.openStore(folder: config.dataFolder, keyPath: config.keyFile)
         if store.report.droppedFrames > 0 {
             logger.warning(
                 "the last transaction was torn by a power cut and was dropped; it had not been acknowledged",
@@ -85,20 +82,30 @@ public struct NodeService: Service {
     }
 
     /// Serves until a graceful shutdown, then says goodbye, and closes the store.
+    ///
+    /// - Throws: the failure of the store, after which only a new start helps.
     public func run() async throws {
-        await withGracefulShutdownHandler {
-            await cancelWhenGracefulShutdown {
-                await withDiscardingTaskGroup { group in
-                    group.addTask { await server.run() }
-                    group.addTask { await control.run() }
-                    group.addTask { await upkeep() }
+        let store = requests.state.store
+        var failure: (any Error)?
+        do {
+            try await withGracefulShutdownHandler {
+                try await cancelWhenGracefulShutdown {
+                    try await withThrowingDiscardingTaskGroup { group in
+                        group.addTask { await server.run() }
+                        group.addTask { await control.run() }
+                        group.addTask { await upkeep() }
+                        group.addTask { for await failure in store.failure { throw failure } }
+                    }
                 }
+            } onGracefulShutdown: {
+                server.sayGoodbye()
             }
-        } onGracefulShutdown: {
-            server.sayGoodbye()
+        } catch {
+            failure = error
         }
-        await requests.state.store.close()
+        await store.close()
         try? await group.shutdownGracefully()
+        if let failure { throw failure }
     }
 
     /// Deletes what has expired, a bounded piece at a time.
@@ -107,8 +114,8 @@ public struct NodeService: Service {
         while !Task.isCancelled {
             let clock = state.clock
             do {
-                while try await state.write({ try state.mailboxes.expire(clock: clock, in: $0) }) > 0 {}
-                let removed = try await state.write { try InviteRow.clean(clock, in: $0) }
+                while try await state.write(grows: false, { try state.mailboxes.expire(clock: clock, in: $0) }) > 0 {}
+                let removed = try await state.write(grows: false) { try InviteRow.clean(clock, in: $0) }
                 state.access.remove(removed)
                 requests.server.closeRevoked(removed)
             } catch {

@@ -26,22 +26,25 @@ final class NodeState: Sendable {
     /// The account that owns the node; nil before it is claimed.
     var account: AccountPublicKey? { owner.withLock { $0 } }
 
-    /// Reads the node's identity, or makes it in a new store.
+    /// Opens the node's store, or makes it and the node's identity.
+    static func openStore(folder: String, keyPath: String) async throws -> Store {
+        try await Store.open(
+            Store.Options(
+                folder: folder, keyPath: keyPath, migrations: NodeSchema.migrations, mayCreate: true,
+                firstCommit: { connection in
+                    let random = SystemRandomSource()
+                    try connection.execute(
+                        "INSERT INTO node (id, noise_key, epoch, running) VALUES (1, ?, ?, 0)",
+                        .secret(X25519.PrivateKey(random: random).secret), .blob(random.bytes(16)))
+                }))
+    }
+
+    /// Reads the node's identity.
     static func load(
         store: Store, mailboxes: Mailboxes, clock: any ClockSource, logger: Logger
     ) async throws -> NodeState {
         let random = SystemRandomSource()
-        let isNew = store.report.isNew
-        let loaded = try await store.write { connection -> Loaded in
-            if let loaded = try Loaded(connection) { return loaded }
-            guard isNew else { throw NodeError.identityMissing }
-            let key = X25519.PrivateKey(random: random)
-            try connection.execute(
-                "INSERT INTO node (id, noise_key, epoch, running) VALUES (1, ?, ?, 0)", .secret(key.secret),
-                .blob(random.bytes(16)))
-            guard let loaded = try Loaded(connection) else { throw NodeError.identityMissing }
-            return loaded
-        }
+        guard let loaded = try await store.read({ try Loaded($0) }) else { throw NodeError.identityMissing }
         let access = NodeAccess()
         access.insert(loaded.entries)
         return NodeState(
@@ -91,10 +94,13 @@ final class NodeState: Sendable {
     func claimed(by account: AccountPublicKey) { owner.withLock { $0 = account } }
 
     /// A write that also carries what was only in memory: the counters of the handshakes since, and the time of running.
-    func write<T: Sendable>(_ body: @escaping @Sendable (Connection) throws -> T) async throws -> T {
+    /// For the parameters see ``SpeemStore/Store``.
+    func write<T: Sendable>(
+        grows: Bool = true, cost: Int = Store.smallCost, _ body: @escaping @Sendable (Connection) throws -> T
+    ) async throws -> T {
         let dirty = access.dirtyCounters
         let now = clock.running
-        let result = try await store.write { [access] connection in
+        let result = try await store.write(grows: grows, cost: cost) { [access] connection in
             if !dirty.isEmpty { try access.writeCounters(to: connection) }
             try connection.execute(
                 "UPDATE node SET running = ?1 WHERE running < ?1 - ?2", .integer(now), .integer(Self.runningSlack))

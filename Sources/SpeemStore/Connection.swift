@@ -27,13 +27,21 @@ public final class Connection {
         do throws(StoreError) {
             if vfs.creating {
                 var reserve = Int32(StoreLayout.reserve)
-                sqlite3_file_control(database, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserve)
+                // The second call asks what the first one did.
+                var found: Int32 = -1
+                guard
+                    sqlite3_file_control(database, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserve) == SQLITE_OK,
+                    sqlite3_file_control(database, "main", SQLITE_FCNTL_RESERVE_BYTES, &found) == SQLITE_OK,
+                    found == Int32(StoreLayout.reserve)
+                else { throw .sqlite(code: SQLITE_ERROR, message: "SQLite leaves no bytes free in its pages") }
                 try pragma("page_size=\(StoreLayout.page)")
             }
             for setting in [
                 // Before the first access: then SQLite keeps the WAL's index in memory, and makes no -shm file.
                 "locking_mode=EXCLUSIVE", "temp_store=MEMORY", "cache_spill=OFF", "synchronous=FULL", "mmap_size=0",
                 "trusted_schema=OFF", "foreign_keys=ON", "secure_delete=FAST",
+                // SQLite throws away what goes wrong in a checkpoint of its own: see ``checkpoint()``.
+                "wal_autocheckpoint=0",
             ] { try pragma(setting) }
         } catch {
             close()
@@ -52,7 +60,29 @@ public final class Connection {
         vfs.unregister()
     }
 
+    /// The disk failed in a way after which nobody knows what it holds; nothing is written any more.
     var isPoisoned: Bool { vfs.isPoisoned }
+
+    /// Frames of the log, up to the last commit.
+    var logFrames: UInt64 { vfs.wal?.frameCount ?? 0 }
+
+    /// Space of the log, in chunks.
+    var logChunks: UInt64 { vfs.wal?.chunks ?? 0 }
+
+    /// Frames of a torn last transaction that were dropped when the log was opened.
+    var droppedFrames: UInt64 { vfs.wal?.droppedFrames ?? 0 }
+
+    /// Takes the log over into the main file; the next transaction then begins it anew.
+    ///
+    /// - Returns: frames of the log as SQLite sees it.
+    @discardableResult
+    func checkpoint() throws(StoreError) -> UInt64 {
+        vfs.fault = nil
+        var frames: Int32 = 0
+        let code = sqlite3_wal_checkpoint_v2(database, "main", SQLITE_CHECKPOINT_PASSIVE, &frames, nil)
+        guard code == SQLITE_OK else { throw failure(code) }
+        return UInt64(max(frames, 0))
+    }
 
     // MARK: Statements
 
@@ -111,6 +141,8 @@ public final class Connection {
         }
         for (index, value) in values.enumerated() { try bind(value, to: Int32(index) + 1, of: statement) }
         while true {
+            // Of an operation before, whose failure went no further.
+            vfs.fault = nil
             let code = sqlite3_step(statement)
             switch code {
             case SQLITE_ROW: if try body(Row(statement)) == .stop { return }
@@ -123,6 +155,7 @@ public final class Connection {
     private func prepared(_ sql: String) throws(StoreError) -> OpaquePointer {
         if let statement = statements[sql] { return statement }
         precondition(statements.count < Self.statementLimit, "SQL text must be constant: bind values instead")
+        vfs.fault = nil
         var statement: OpaquePointer?
         let code = sqlite3_prepare_v3(database, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
         guard code == SQLITE_OK, let statement else { throw failure(code) }
@@ -154,6 +187,7 @@ public final class Connection {
     /// Runs a pragma and returns the first column of its answer as text.
     @discardableResult
     func pragma(_ text: String) throws(StoreError) -> String? {
+        vfs.fault = nil
         var statement: OpaquePointer?
         defer { sqlite3_finalize(statement) }
         var code = sqlite3_prepare_v2(database, "PRAGMA " + text, -1, &statement, nil)
@@ -170,6 +204,7 @@ public final class Connection {
 
     /// Runs a statement that is not worth keeping.
     func executeOnce(_ sql: String) throws(StoreError) {
+        vfs.fault = nil
         let code = sqlite3_exec(database, sql, nil, nil, nil)
         guard code == SQLITE_OK else { throw failure(code) }
     }

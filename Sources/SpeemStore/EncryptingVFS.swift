@@ -23,7 +23,9 @@ final class EncryptingVFS {
     var fault: StoreError?
     /// The disk failed in a way after which nobody knows what it holds.
     private(set) var isPoisoned = false
-    private(set) var droppedFrames: UInt64 = 0
+    /// The log, while it is open.
+    private(set) weak var wal: WALFile?
+    private let record: LogRecord
 
     private var registered: UnsafeMutablePointer<sqlite3_vfs>?
     private var name: UnsafeMutablePointer<CChar>?
@@ -31,7 +33,11 @@ final class EncryptingVFS {
 
     var walPath: String { mainPath + "-wal" }
 
-    init(mainPath: String, cipher: PageCipher, fileSystem: any FileSystem, creating: Bool) {
+    init(
+        mainPath: String, cipher: PageCipher, fileSystem: any FileSystem, creating: Bool,
+        record: LogRecord = LogRecord()
+    ) {
+        self.record = record
         self.mainPath = mainPath
         self.cipher = cipher
         self.fileSystem = fileSystem
@@ -95,8 +101,11 @@ final class EncryptingVFS {
     }
 
     private func openWAL(_ path: String) throws(FileError) -> OpenFile? {
-        let wal = WALFile(
-            file: try fileSystem.open(path, create: true), cipher: cipher, name: Self.fileName(path))
+        let isNew = try !fileSystem.exists(path)
+        let file = try fileSystem.open(path, create: true)
+        // Before anything of the log is taken over into the main file, which then depends on it.
+        if isNew { try fileSystem.syncFolder(StoreKey.folder(of: path)) }
+        let wal = WALFile(file: file, cipher: cipher, name: Self.fileName(path), record: record)
         do throws(WALFile.OpenFailure) {
             try wal.load()
         } catch {
@@ -112,7 +121,7 @@ final class EncryptingVFS {
                 return nil
             }
         }
-        droppedFrames = wal.droppedFrames
+        self.wal = wal
         return .wal(wal)
     }
 
@@ -126,7 +135,26 @@ final class EncryptingVFS {
         return code
     }
 
-    func poison() { isPoisoned = true }
+    /// Remembers a failed write. Unless the disk is only full, nobody knows what it holds now.
+    func note(_ failure: FileWriteFailure, code: Int32) -> Int32 {
+        switch failure {
+        case .file(let error):
+            let result = note(error, code: code)
+            if result == code { isPoisoned = true }
+            return result
+        case .unexpected(let words):
+            isPoisoned = true
+            fault = .failed(reason: words)
+            return code
+        }
+    }
+}
+
+/// Why a write of SQLite's was not done.
+enum FileWriteFailure: Error {
+    case file(FileError)
+    /// What SQLite must not do.
+    case unexpected(String)
 }
 
 /// What stands behind a `sqlite3_file` of ours.

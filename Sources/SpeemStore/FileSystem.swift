@@ -14,6 +14,9 @@ public struct FileError: Error, Equatable, Sendable {
     /// errno.
     public var code: Int32
 
+    /// The verb of ``StoreFile/sync()``.
+    static let syncOperation = "sync"
+
     public init(operation: String, path: String, code: Int32) {
         self.operation = operation
         self.path = path
@@ -22,7 +25,9 @@ public struct FileError: Error, Equatable, Sendable {
 
     var storeError: StoreError {
         switch code {
-        case ENOSPC, EDQUOT: .diskFull(path: path)
+        // A sync that fails for want of space has lost what was written, as any other that fails.
+        case ENOSPC where operation != Self.syncOperation, EDQUOT where operation != Self.syncOperation:
+            .diskFull(path: path)
         default: .inputOutput(operation: operation, path: path, code: code)
         }
     }

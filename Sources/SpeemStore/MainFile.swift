@@ -1,3 +1,5 @@
+import SpeemCrypto
+
 /// SQLite's main file, page by page (design, section 6).
 final class MainFile {
     private let file: any StoreFile
@@ -15,7 +17,10 @@ final class MainFile {
         page = .allocate(byteCount: StoreLayout.page, alignment: 16)
     }
 
-    deinit { page.deallocate() }
+    deinit {
+        Wipe.zero(page)
+        page.deallocate()
+    }
 
     func close() { file.close() }
 
@@ -61,11 +66,12 @@ final class MainFile {
         return .whole
     }
 
-    /// Writes whole pages.
-    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileError) {
-        precondition(
-            bytes.count == StoreLayout.page && offset % Int64(StoreLayout.page) == 0,
-            "SQLite writes whole pages to the main file")
+    /// Writes a whole page.
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileWriteFailure) {
+        guard bytes.count == StoreLayout.page, offset % Int64(StoreLayout.page) == 0 else {
+            throw .unexpected("SQLite wrote a part of a page")
+        }
+        guard StoreLayout.reserveIsFree(bytes) else { throw .unexpected("SQLite used the reserve of a page") }
         let number = UInt64(offset / Int64(StoreLayout.page)) + 1
         let failure = cipher.sealPage(bytes, number: number) { sealed -> FileError? in
             do throws(FileError) {
@@ -75,13 +81,17 @@ final class MainFile {
                 return error
             }
         }
-        if let failure { throw failure }
+        if let failure { throw .file(failure) }
     }
 
-    /// Whether page 1 authenticates: false for a wrong key, too.
-    func firstPageIsAuthentic() throws(FileError) -> Bool {
-        guard try file.read(into: page, at: 0) == StoreLayout.page else { return false }
-        return cipher.openPage(page, number: 1)
+    /// SQLite's user version as page 1 has it, without the log; nil when the page does not authenticate: for a wrong
+    /// key, too.
+    func userVersion() throws(FileError) -> UInt32? {
+        guard try file.read(into: page, at: 0) == StoreLayout.page, cipher.openPage(page, number: 1) else {
+            return nil
+        }
+        // SQLite file format, section 1.3: 4 bytes at 60.
+        return page[60..<64].reduce(0) { $0 << 8 | UInt32($1) }
     }
 
     /// The database header (SQLite file format, section 1.3) as far as it is the same in every store of ours.

@@ -12,9 +12,15 @@ public struct Migration: Sendable {
     }
 
     /// Brings the store up to date in one transaction; returns the steps taken.
-    static func run(_ migrations: [Migration], on connection: Connection) throws -> [Migration] {
-        precondition(migrations.map(\.number) == Array(1..<(migrations.count + 1)), "migrations are numbered from 1")
-        let version = Int(try connection.pragma("user_version") ?? "0") ?? 0
+    ///
+    /// - Parameter firstCommit: of a new store, what belongs into its first transaction besides.
+    static func run(
+        _ migrations: [Migration], on connection: Connection, firstCommit: ((Connection) throws -> Void)? = nil
+    ) throws -> [Migration] {
+        precondition(
+            !migrations.isEmpty && migrations.map(\.number) == Array(1...migrations.count),
+            "migrations are numbered from 1")
+        let version = try connection.userVersion()
         guard version <= migrations.count else {
             throw StoreError.newerSchema(found: version, known: migrations.count)
         }
@@ -23,6 +29,8 @@ public struct Migration: Sendable {
         try connection.executeOnce("BEGIN IMMEDIATE")
         do {
             for step in steps { try step.apply(connection) }
+            try firstCommit?(connection)
+            try connection.executeOnce("UPDATE store SET commits = commits + 1")
             try connection.pragma("user_version=\(migrations.count)")
             try connection.executeOnce("COMMIT")
         } catch {
@@ -31,4 +39,9 @@ public struct Migration: Sendable {
         }
         return steps
     }
+}
+
+extension Connection {
+    /// The schema's version; 0 before the first transaction.
+    func userVersion() throws(StoreError) -> Int { Int(try pragma("user_version") ?? "0") ?? 0 }
 }

@@ -16,11 +16,24 @@ enum StoreLayout {
     static let frame = frameHeader + page
     /// The WAL header on disk: nonce, ciphertext, tag.
     static let sealedWALHeader = walHeader + XChaCha20Poly1305.overhead
-    /// A WAL frame on disk: nonce; the number of its transaction's first frame (8), frame header and page without its
-    /// reserve, encrypted; tag.
-    static let sealedFrame = 8 + frameHeader + usable + XChaCha20Poly1305.overhead
+    /// What stands before SQLite's header in a frame on disk (``FrameOrigin``).
+    static let frameOrigin = 24
+    /// A WAL frame on disk: nonce; origin, frame header and page without its reserve, encrypted; tag.
+    static let sealedFrame = frameOrigin + frameHeader + usable + XChaCha20Poly1305.overhead
+    /// Whether SQLite left the reserve of a page alone: what it wrote there would be cut off.
+    static func reserveIsFree(_ page: UnsafeRawBufferPointer) -> Bool { page[usable...].allSatisfy { $0 == 0 } }
     /// Frames by which the WAL grows, about 1 MiB: its size never tells of a torn write, so a cut one is found out.
     static let framesPerChunk = 256
+}
+
+/// Where a frame of the WAL belongs: encrypted in front of it.
+struct FrameOrigin: Equatable {
+    /// Of the WAL's generation, 8 bytes: tells a frame of an earlier one from a torn frame.
+    var salts: [UInt8]
+    /// The number of the first frame of its transaction.
+    var transactionStart: UInt64
+    /// Random for each attempt to write a transaction: what an attempt left behind never completes another one's.
+    var attempt: UInt64
 }
 
 /// Encrypts and authenticates what goes to disk (XChaCha20-Poly1305 with a random nonce for every write).
@@ -86,63 +99,78 @@ final class PageCipher {
         try? XChaCha20Poly1305.open(sealed, key: key, associatedData: [Kind.walHeader.rawValue])
     }
 
-    /// Seals a frame and gives `body` the result (4,128 bytes).
+    /// A random number, for ``FrameOrigin/attempt``.
+    func randomNumber() -> UInt64 {
+        var number: UInt64 = 0
+        withUnsafeMutableBytes(of: &number) { random.fill($0) }
+        return number
+    }
+
+    /// Seals a frame and gives `body` the result (4,144 bytes).
     ///
     /// - Parameters:
     ///   - header: SQLite's frame header, 24 bytes.
     ///   - page: 4,096 bytes.
-    ///   - salts: of the WAL's generation, 8 bytes.
     func sealFrame<R>(
-        header: [UInt8], page: UnsafeRawBufferPointer, number: UInt64, transactionStart: UInt64, salts: [UInt8],
+        header: [UInt8], page: UnsafeRawBufferPointer, number: UInt64, origin: FrameOrigin,
         _ body: (UnsafeRawBufferPointer) -> R
     ) -> R {
-        precondition(header.count == StoreLayout.frameHeader && page.count == StoreLayout.page)
+        precondition(
+            header.count == StoreLayout.frameHeader && page.count == StoreLayout.page && origin.salts.count == 8)
         let out = part(0, StoreLayout.sealedFrame)
         let nonce = part(0, 24)
         random.fill(nonce)
-        part(24, 8).copyBytes(from: BigEndian.bytes(transactionStart))
-        part(32, StoreLayout.frameHeader).copyBytes(from: header)
-        part(56, StoreLayout.usable).copyMemory(from: UnsafeRawBufferPointer(rebasing: page[..<StoreLayout.usable]))
+        part(24, 8).copyBytes(from: origin.salts)
+        part(32, 8).copyBytes(from: BigEndian.bytes(origin.transactionStart))
+        part(40, 8).copyBytes(from: BigEndian.bytes(origin.attempt))
+        part(48, StoreLayout.frameHeader).copyBytes(from: header)
+        part(72, StoreLayout.usable).copyMemory(from: UnsafeRawBufferPointer(rebasing: page[..<StoreLayout.usable]))
         encrypt(
             part(24, StoreLayout.sealedFrame - 40), tag: part(StoreLayout.sealedFrame - 16, 16), nonce: nonce,
-            associatedData: Self.frameData(number: number, salts: salts))
+            associatedData: Self.frameData(number: number))
         return body(UnsafeRawBufferPointer(out))
     }
 
     /// A frame that was opened.
     struct Frame {
-        /// The number of the first frame of its transaction.
-        var transactionStart: UInt64
+        var origin: FrameOrigin
         /// SQLite's frame header, 24 bytes.
         var header: [UInt8]
         /// Pages of the database after this commit; 0 when the frame ends no transaction.
         var commit: UInt32
     }
 
-    /// Opens a sealed frame (4,128 bytes) where it lies and copies the page (4,096 bytes, reserve zeroed) to `page`.
+    /// Opens a sealed frame (4,144 bytes) of any generation where it lies and copies the page (4,096 bytes, reserve
+    /// zeroed) to `page`.
     func openFrame(
-        _ sealed: UnsafeMutableRawBufferPointer, number: UInt64, salts: [UInt8], page: UnsafeMutableRawBufferPointer?
+        _ sealed: UnsafeMutableRawBufferPointer, number: UInt64, page: UnsafeMutableRawBufferPointer?
     ) -> Frame? {
         precondition(sealed.count == StoreLayout.sealedFrame)
         let nonce = UnsafeRawBufferPointer(rebasing: sealed[..<24])
         let tag = UnsafeRawBufferPointer(rebasing: sealed[(StoreLayout.sealedFrame - 16)...])
         let text = UnsafeMutableRawBufferPointer(rebasing: sealed[24..<(StoreLayout.sealedFrame - 16)])
-        guard decrypt(text, tag: tag, nonce: nonce, associatedData: Self.frameData(number: number, salts: salts))
-        else { return nil }
+        guard decrypt(text, tag: tag, nonce: nonce, associatedData: Self.frameData(number: number)) else {
+            return nil
+        }
         if let page {
-            page.copyMemory(from: UnsafeRawBufferPointer(rebasing: text[32...]))
+            page.copyMemory(from: UnsafeRawBufferPointer(rebasing: text[48...]))
             Wipe.zero(UnsafeMutableRawBufferPointer(rebasing: page[StoreLayout.usable...]))
         }
-        let header = [UInt8](text[8..<32])
-        var start: UInt64 = 0
-        for byte in text[..<8] { start = start << 8 | UInt64(byte) }
+        let header = [UInt8](text[24..<48])
         var commit: UInt32 = 0
         for byte in header[4..<8] { commit = commit << 8 | UInt32(byte) }
-        return Frame(transactionStart: start, header: header, commit: commit)
+        let origin = FrameOrigin(
+            salts: [UInt8](text[..<8]), transactionStart: Self.number(text[8..<16]),
+            attempt: Self.number(text[16..<24]))
+        return Frame(origin: origin, header: header, commit: commit)
     }
 
-    private static func frameData(number: UInt64, salts: [UInt8]) -> [UInt8] {
-        [Kind.walFrame.rawValue] + salts + BigEndian.bytes(number)
+    private static func number(_ bytes: Slice<UnsafeMutableRawBufferPointer>) -> UInt64 {
+        bytes.reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    private static func frameData(number: UInt64) -> [UInt8] {
+        [Kind.walFrame.rawValue] + BigEndian.bytes(number)
     }
 
     private func part(_ offset: Int, _ count: Int) -> UnsafeMutableRawBufferPointer {

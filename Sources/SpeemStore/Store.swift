@@ -14,17 +14,25 @@ public final class Store: Sendable {
         public var migrations: [Migration]
         /// Whether a first start may make key and store.
         public var mayCreate: Bool
+        /// What a new store gets in the transaction of its first migrations: its owner's identity, so that there is never
+        /// a store without one.
+        public var firstCommit: (@Sendable (Connection) throws -> Void)?
+        /// Bytes kept free for a full disk, so that deletions go on there; 0 for none. Without room for it the store does
+        /// not grow.
+        public var ballast = Store.ballastSize
         public var fileSystem: any FileSystem
         public var random: any RandomSource
 
         public init(
             folder: String, keyPath: String, migrations: [Migration], mayCreate: Bool,
+            firstCommit: (@Sendable (Connection) throws -> Void)? = nil,
             fileSystem: any FileSystem = PosixFileSystem(), random: any RandomSource = SystemRandomSource()
         ) {
             self.folder = folder
             self.keyPath = keyPath
             self.migrations = migrations
             self.mayCreate = mayCreate
+            self.firstCommit = firstCommit
             self.fileSystem = fileSystem
             self.random = random
         }
@@ -40,26 +48,35 @@ public final class Store: Sendable {
         public var droppedFrames: UInt64 = 0
     }
 
-    /// Jobs that may wait: beyond it callers are told to come back.
-    static let queueLimit = 8192
-    /// Writes in one transaction: a bound on its memory, far above what waits on a small board.
-    static let batchLimit = 1024
+    /// What may wait: beyond it callers are told to come back.
+    static let queueLimit = WorkerThread<StoreJob>.Bound(count: 8192, cost: 16 << 20)
+    /// What goes into one transaction: a bound on its memory, far above what waits on a small board.
+    static let batchLimit = WorkerThread<StoreJob>.Bound(count: 1024, cost: 4 << 20)
+    /// Memory of a job that says nothing about it.
+    public static let smallCost = 2048
+    /// Holds the pages that are only in the log when it is taken over, at most about 9 MiB (1,000 frames and a batch),
+    /// and what a deletion needs besides.
+    public static let ballastSize = 12 << 20
 
     public let report: OpenReport
+    /// The failure that stopped the store: from then on it refuses everything, and only a new start of the program
+    /// helps. Ends when the store is closed; for one reader.
+    public let failure: AsyncStream<StoreError>
     private let worker: WorkerThread<StoreJob>
 
     /// Opens the store, or makes it.
     ///
     /// - Throws: ``StoreError``.
     public static func open(_ options: Options) async throws -> Store {
-        let worker = WorkerThread<StoreJob>(limit: queueLimit)
+        let worker = WorkerThread<StoreJob>(limit: queueLimit, cost: { $0.cost })
+        let (failure, failed) = AsyncStream.makeStream(of: StoreError.self, bufferingPolicy: .bufferingNewest(1))
         let report = try await withCheckedThrowingContinuation {
             (continuation: CheckedContinuation<OpenReport, any Error>) in
             worker.start(
                 batch: batchLimit,
                 setUp: {
                     do {
-                        let engine = try StoreEngine(options)
+                        let engine = try StoreEngine(options) { failed.yield($0) }
                         continuation.resume(returning: engine.report)
                         return StoreState.open(engine)
                     } catch {
@@ -67,23 +84,34 @@ public final class Store: Sendable {
                         continuation.resume(throwing: error)
                         return StoreState.failed
                     }
-                }, work: { state, jobs in state.run(jobs) }, tearDown: { $0.close() })
+                }, work: { state, jobs in state.run(jobs) },
+                tearDown: { state in
+                    state.close()
+                    failed.finish()
+                })
         }
-        return Store(report: report, worker: worker)
+        return Store(report: report, failure: failure, worker: worker)
     }
 
-    private init(report: OpenReport, worker: WorkerThread<StoreJob>) {
+    private init(report: OpenReport, failure: AsyncStream<StoreError>, worker: WorkerThread<StoreJob>) {
         self.report = report
+        self.failure = failure
         self.worker = worker
     }
 
     deinit { worker.close() }
 
-    /// Runs `body` in a transaction and returns after it is on disk. When `body` throws, nothing of it is kept.
+    /// Runs `body` in a transaction and returns after it is on disk. When `body` throws, nothing of it is kept. When the
+    /// transaction fails for another one's sake, `body` is run again.
     ///
+    /// - Parameters:
+    ///   - grows: false for what deletes or changes in place; it goes on when the disk is full.
+    ///   - cost: bytes of memory that `body` holds, when they are many.
     /// - Throws: what `body` throws, or ``StoreError``; ``StoreError/diskFull(path:)`` and ``StoreError/busy`` pass.
-    public func write<T: Sendable>(_ body: @escaping @Sendable (Connection) throws -> T) async throws -> T {
-        try await submit(.write, body)
+    public func write<T: Sendable>(
+        grows: Bool = true, cost: Int = Store.smallCost, _ body: @escaping @Sendable (Connection) throws -> T
+    ) async throws -> T {
+        try await submit(.write, grows: grows, cost: cost, body)
     }
 
     /// Runs `body` over what is committed.
@@ -106,22 +134,18 @@ public final class Store: Sendable {
     /// Writes out what waits, and closes the files.
     public func close() async {
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-            do throws(WorkerThread<StoreJob>.Refusal) {
-                try worker.submit(StoreJob(kind: .close, run: { _ in nil }, finish: { _ in continuation.resume() }))
-            } catch {
-                continuation.resume()
-            }
-            worker.close()
+            worker.close { continuation.resume() }
         }
     }
 
     private func submit<T: Sendable>(
-        _ kind: StoreJob.Kind, _ body: @escaping @Sendable (Connection) throws -> T
+        _ kind: StoreJob.Kind, grows: Bool = false, cost: Int = Store.smallCost,
+        _ body: @escaping @Sendable (Connection) throws -> T
     ) async throws -> T {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<T, any Error>) in
             let result = ResultBox<T>()
             let job = StoreJob(
-                kind: kind,
+                kind: kind, grows: grows, cost: cost,
                 run: { connection in
                     do {
                         result.value = .success(try body(connection))

@@ -1,44 +1,19 @@
-/// A piece of work for the store's thread.
-struct StoreJob: Sendable {
-    enum Kind { case read, write, close }
-
-    let kind: Kind
-    /// Does the work and keeps its result; returns its error.
-    let run: @Sendable (Connection) -> (any Error)?
-    /// Answers the caller: with the kept result, or with the failure of the transaction around it.
-    let finish: @Sendable ((any Error)?) -> Void
-}
-
-/// The store's thread's view of the store.
-enum StoreState {
-    case open(StoreEngine)
-    /// It could not be opened; nobody can submit to it.
-    case failed
-
-    func run(_ jobs: [StoreJob]) {
-        switch self {
-        case .open(let engine): engine.run(jobs)
-        case .failed: for job in jobs { job.finish(StoreError.closed) }
-        }
-    }
-
-    func close() {
-        switch self {
-        case .open(let engine): engine.close()
-        case .failed: break
-        }
-    }
-}
-
 /// Runs batches of jobs on one connection.
 final class StoreEngine {
     private let connection: Connection
+    private let ballast: Ballast
+    private let failed: @Sendable (StoreError) -> Void
     private var lock: (any Sendable)?
     private(set) var report = Store.OpenReport()
     private var failure: StoreError?
     private var isClosed = false
 
-    init(_ options: Store.Options) throws {
+    /// Frames from which on the log is taken over: SQLite's own default.
+    static let checkpointFrames: UInt64 = 1000
+
+    /// - Parameter failed: called once, with the failure after which only a new start helps.
+    init(_ options: Store.Options, failed: @escaping @Sendable (StoreError) -> Void) throws {
+        self.failed = failed
         let files = StoreFiles(
             folder: options.folder, keyPath: options.keyPath, fileSystem: options.fileSystem, random: options.random)
         if options.mayCreate { try onDisk { () throws(FileError) in try files.fileSystem.makeFolder(files.folder) } }
@@ -48,105 +23,130 @@ final class StoreEngine {
         guard let lock = try onDisk({ () throws(FileError) in try files.fileSystem.lock(files.lockPath) }) else {
             throw StoreError.inUse(folder: files.folder)
         }
-        let (key, isNew) = try files.prepare(mayCreate: options.mayCreate)
-        let cipher = PageCipher(key: key, random: options.random)
-        try Self.checkFiles(files, cipher: cipher, key: key)
-        let vfs = EncryptingVFS(
-            mainPath: files.mainPath, cipher: cipher, fileSystem: options.fileSystem, creating: false)
-        connection = try Connection(vfs: vfs)
         self.lock = lock
+        let prepared = try files.prepare(mayCreate: options.mayCreate)
+        let cipher = PageCipher(key: prepared.key, random: options.random)
+        try files.check(prepared, cipher: cipher)
+        let record = LogRecord(chunks: prepared.marker?.chunks ?? 0) { chunks throws(FileError) in
+            try files.logHasGrown(prepared.key, chunks: chunks)
+        }
+        let vfs = EncryptingVFS(
+            mainPath: files.mainPath, cipher: cipher, fileSystem: options.fileSystem, creating: false, record: record)
+        ballast = Ballast(
+            path: files.ballastPath, size: Int64(options.ballast), fileSystem: options.fileSystem)
+        connection = try Connection(vfs: vfs)
         do {
-            guard try connection.pragma("journal_mode") == "wal" else {
-                throw StoreError.damaged(file: "store.db", place: "its header")
-            }
-            report.droppedFrames = vfs.droppedFrames
-            report.isNew = isNew
-            report.migrations = try Migration.run(options.migrations, on: connection).map(\.name)
-            // A store without a migration still gets its log here, before the marker promises one.
-            if isNew { try connection.executeOnce("UPDATE store SET commits = commits + 1") }
-            try files.mark(key)
+            try begin(options, files, prepared)
         } catch {
             connection.close()
             throw error
         }
     }
 
-    /// Tells apart, before SQLite reads: an empty file, a wrong key, and damage.
-    private static func checkFiles(_ files: StoreFiles, cipher: PageCipher, key: StoreKey) throws(StoreError) {
-        let authentic = try onDisk { () throws(FileError) -> Bool? in
-            let file = try files.fileSystem.open(files.mainPath, create: false)
-            defer { file.close() }
-            guard try file.size() > 0 else { return nil }
-            let main = MainFile(file: file, cipher: cipher, name: "store.db", creating: false)
-            return try main.firstPageIsAuthentic()
+    /// Makes sure that SQLite sees what we see, and brings the store up to date.
+    private func begin(_ options: Store.Options, _ files: StoreFiles, _ prepared: StoreFiles.Prepared) throws {
+        guard try connection.pragma("journal_mode") == "wal" else {
+            throw StoreError.damaged(file: "store.db", place: "its header")
         }
-        guard let authentic else { throw .damaged(file: "store.db", place: "byte 0: it is empty") }
-        let header = try onDisk { () throws(FileError) -> WALFile.OpenFailure? in
-            guard try files.fileSystem.exists(files.walPath) else { return .absent }
-            let file = try files.fileSystem.open(files.walPath, create: false)
-            defer { file.close() }
-            let wal = WALFile(file: file, cipher: cipher, name: "store.db-wal")
-            do throws(WALFile.OpenFailure) {
-                try wal.load()
-                return nil
-            } catch {
-                if case .file(let failure) = error { throw failure }
-                return error
-            }
+        report.droppedFrames = connection.droppedFrames
+        if let frames = try checkpoint(), frames != connection.logFrames {
+            throw StoreError.damaged(file: "store.db-wal", place: "frame \(frames + 1), which SQLite does not accept")
         }
-        switch header {
-        case nil, .file: break
-        case .damaged(let error): throw error
-        case .header:
-            // Without a marker nothing else tells a wrong key from damage to both.
-            guard authentic else { throw .wrongKey(path: key.path) }
-            throw .damaged(file: "store.db-wal", place: "its header")
-        case .absent:
-            guard try !onDisk({ () throws(FileError) in try files.fileSystem.exists(files.markerPath) }) else {
-                throw .damaged(file: "store.db-wal", place: "byte 0: it is empty")
-            }
-            guard authentic else { throw .wrongKey(path: key.path) }
+        let isNew = try connection.userVersion() == 0
+        if isNew, prepared.marker != nil {
+            throw StoreError.damaged(file: "store.db-wal", place: "its first transaction, which is not there")
         }
+        guard !isNew || options.mayCreate else {
+            throw StoreError.missing(path: files.mainPath, reason: StoreError.neverMade)
+        }
+        report.isNew = isNew
+        let firstCommit = isNew ? options.firstCommit : nil
+        let steps = try Migration.run(options.migrations, on: connection, firstCommit: firstCommit)
+        report.migrations = steps.map(\.name)
+        if prepared.marker == nil {
+            // Into the main file first: if log and marker are lost together, it still tells that it is not new.
+            try connection.checkpoint()
+            try files.mark(prepared.key, chunks: connection.logChunks)
+        }
+        _ = try ballast.put()
     }
+
+    // MARK: Jobs
 
     func run(_ jobs: [StoreJob]) {
-        var writes: [StoreJob] = []
-        var closing: [StoreJob] = []
-        for job in jobs {
-            switch job.kind {
-            // Reads come first, over what is committed: they never see what may yet fail.
-            case .read: if let refusal = refusal { job.finish(refusal) } else { finishRead(job) }
-            case .write: writes.append(job)
-            case .close: closing.append(job)
-            }
+        // Reads come first, over what is committed: they never see what may yet fail.
+        for job in jobs where job.kind == .read {
+            job.finish(refusal ?? job.run(connection))
         }
+        let writes = jobs.filter { $0.kind == .write }
         if !writes.isEmpty { commit(writes) }
-        guard !closing.isEmpty else { return }
-        close()
-        for job in closing { job.finish(nil) }
     }
 
-    private var refusal: StoreError? { isClosed ? .closed : failure }
-
-    private func finishRead(_ job: StoreJob) {
-        job.finish(job.run(connection))
+    private var refusal: StoreError? {
+        if isClosed { return .closed }
+        if failure == nil, connection.isPoisoned { stop(StoreError.failed(reason: "the disk failed")) }
+        return failure
     }
 
     /// One transaction for all of `jobs`, each in a savepoint, so that one that fails takes nothing with it.
     private func commit(_ jobs: [StoreJob]) {
         if let refusal { return jobs.forEach { $0.finish(refusal) } }
+        var admitted = jobs
+        if jobs.contains(where: \.grows), let full = growthRefusal {
+            for job in jobs where job.grows { job.finish(full) }
+            admitted = jobs.filter { !$0.grows }
+        }
+        guard !admitted.isEmpty else { return }
         do {
-            finish(try attempt(jobs))
-        } catch StoreError.diskFull {
-            // The log may be full of what the main file could take in: then there is room again, without any more disk.
-            do {
-                try connection.pragma("wal_checkpoint(RESTART)")
-                finish(try attempt(jobs))
-            } catch {
-                fail(jobs, error)
-            }
+            finish(try attempt(admitted))
         } catch {
-            fail(jobs, error)
+            commitEach(admitted, after: error)
+        }
+        if refusal == nil, connection.logFrames >= Self.checkpointFrames { takeOver() }
+    }
+
+    /// After a transaction that failed as a whole: every job in one of its own, once, since they have nothing to do with
+    /// each other. After a full disk there may be room now, without any more disk.
+    private func commitEach(_ jobs: [StoreJob], after error: any Error) {
+        settle(error)
+        guard refusal == nil, jobs.count > 1 || isDiskFull(error) else { return jobs.forEach { $0.finish(error) } }
+        if isDiskFull(error) { makeRoom() }
+        // Once the disk is full for one of them it is for all that come behind it.
+        var full: StoreError?
+        for job in jobs {
+            if job.grows, full == nil { full = growthRefusal }
+            if let refusal = refusal ?? (job.grows ? full : nil) {
+                job.finish(refusal)
+                continue
+            }
+            do {
+                finish(try attemptOne(job))
+            } catch {
+                settle(error)
+                if job.grows, isDiskFull(error) { full = error as? StoreError }
+                job.finish(error)
+            }
+        }
+    }
+
+    /// What does not grow the store may use the ballast.
+    private func attemptOne(_ job: StoreJob) throws -> Answers {
+        do {
+            return try attempt([job])
+        } catch {
+            guard isDiskFull(error) else { throw error }
+            makeRoom()
+            guard !job.grows, refusal == nil else { throw error }
+            return try attempt([job])
+        }
+    }
+
+    /// Why the store cannot grow now.
+    private var growthRefusal: StoreError? {
+        do throws(StoreError) {
+            return try ballast.put() ? nil : .diskFull(path: "the store")
+        } catch {
+            return error
         }
     }
 
@@ -154,11 +154,6 @@ final class StoreEngine {
 
     private func finish(_ answers: Answers) {
         for answer in answers { answer.job.finish(answer.error) }
-    }
-
-    private func fail(_ jobs: [StoreJob], _ error: any Error) {
-        settle(error)
-        for job in jobs { job.finish(error) }
     }
 
     /// Does the work of all `jobs` and commits it; answers nobody yet.
@@ -186,13 +181,55 @@ final class StoreEngine {
         return results
     }
 
+    // MARK: The log
+
+    /// Takes the log over into the main file, if need be with the space of the ballast.
+    ///
+    /// - Returns: frames of the log as SQLite sees it; nil when the disk is too full to tell.
+    private func checkpoint() throws(StoreError) -> UInt64? {
+        do throws(StoreError) {
+            return try connection.checkpoint()
+        } catch {
+            guard isDiskFull(error), try ballast.drop() else {
+                if isDiskFull(error) { return nil }
+                throw error
+            }
+        }
+        do throws(StoreError) {
+            return try connection.checkpoint()
+        } catch .diskFull {
+            return nil
+        }
+    }
+
+    /// Like ``checkpoint()``; whatever but a full disk keeps the log from being taken over ends the store.
+    private func takeOver() {
+        do throws(StoreError) { _ = try checkpoint() } catch { stop(error) }
+    }
+
+    private func makeRoom() {
+        do throws(StoreError) {
+            _ = try ballast.drop()
+            _ = try checkpoint()
+        } catch { stop(error) }
+    }
+
+    // MARK: Failures
+
+    private func isDiskFull(_ error: any Error) -> Bool {
+        if case .diskFull? = error as? StoreError { true } else { false }
+    }
+
     /// Decides whether the store can go on after a failed commit.
     private func settle(_ error: any Error) {
-        if connection.isPoisoned {
-            failure = .failed(reason: "\(error)")
-        } else if case .inputOutput? = error as? StoreError {
-            failure = .failed(reason: "\(error)")
-        }
+        if connection.isPoisoned { stop(error) }
+    }
+
+    private func stop(_ error: any Error) {
+        guard failure == nil else { return }
+        let stopped = StoreError.failed(reason: "\(error)")
+        failure = stopped
+        failed(stopped)
     }
 
     func close() {

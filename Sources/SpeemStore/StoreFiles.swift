@@ -1,9 +1,6 @@
 import SpeemCrypto
 
 /// The files of a store's folder: what must be there, and making them for the first time.
-///
-/// `initialised` is the marker: it is written after a new store was committed for the first time, and from then on a
-/// missing store, log or key is an error and never a reason to make a new one.
 struct StoreFiles {
     let folder: String
     let keyPath: String
@@ -14,84 +11,137 @@ struct StoreFiles {
     var walPath: String { mainPath + "-wal" }
     var markerPath: String { folder + "/initialised" }
     var lockPath: String { folder + "/store.lock" }
+    var ballastPath: String { folder + "/store.ballast" }
     private var newPath: String { mainPath + ".new" }
 
-    private static let markerMagic = "speem-store-1"
-    private static let markerLimit = 128
+    /// What ``prepare(mayCreate:)`` found.
+    struct Prepared {
+        var key: StoreKey
+        /// Nil while the first transaction of a new store is not known to be on disk.
+        var marker: StoreMarker?
+    }
 
-    /// Finds or makes key and store; afterwards the main file is there, and the log unless the store is new.
-    func prepare(mayCreate: Bool) throws(StoreError) -> (key: StoreKey, isNew: Bool) {
-        let (marker, hasMain) = try onDisk { () throws(FileError) in
+    /// Finds or makes key and main file; afterwards the log is there, too, unless the store is new.
+    func prepare(mayCreate: Bool) throws(StoreError) -> Prepared {
+        let marker = try onDisk { () throws(FileError) in
             // What an interrupted first start left.
             for path in [newPath, newPath + "-wal"] where try fileSystem.exists(path) { try fileSystem.remove(path) }
-            return (
-                try fileSystem.readSmall(markerPath, limit: Self.markerLimit), try fileSystem.exists(mainPath)
-            )
+            return try fileSystem.readSmall(markerPath, limit: StoreMarker.limit)
         }
-        guard let marker else { return try prepareNew(hasMain: hasMain, mayCreate: mayCreate) }
-        return (try prepareKnown(marker: marker, hasMain: hasMain), false)
+        guard let marker else { return Prepared(key: try prepareUnmarked(mayCreate: mayCreate), marker: nil) }
+        return try prepareKnown(marker: marker)
+    }
+
+    private func exists(_ path: String) throws(StoreError) -> Bool {
+        try onDisk { () throws(FileError) in try fileSystem.exists(path) }
     }
 
     /// A store that was there before: everything must be in its place.
-    private func prepareKnown(marker: [UInt8], hasMain: Bool) throws(StoreError) -> StoreKey {
-        guard let key = try StoreKey.load(keyPath, fileSystem: fileSystem) else {
-            throw .missing(path: keyPath, reason: "without it the store in \(folder) cannot be opened")
-        }
-        guard hasMain else {
+    private func prepareKnown(marker: [UInt8]) throws(StoreError) -> Prepared {
+        guard let key = try StoreKey.load(keyPath, fileSystem: fileSystem) else { throw keyIsMissing }
+        guard try exists(mainPath) else {
             throw .missing(
                 path: mainPath, reason: "there was a store in \(folder) before; no new identity is made in its place")
         }
-        guard let check = Self.parseMarker(marker) else {
-            throw .damaged(file: EncryptingVFS.fileName(markerPath), place: "its only line")
+        let known: StoreMarker
+        do throws(StoreMarker.Failure) {
+            known = try StoreMarker(marker, key: key)
+        } catch {
+            switch error {
+            case .wrongKey: throw .wrongKey(path: key.path)
+            case .damaged: throw .damaged(file: EncryptingVFS.fileName(markerPath), place: "its only line")
+            }
         }
-        guard ConstantTime.equal(check, Self.keyCheck(key)) else { throw .wrongKey(path: key.path) }
-        guard try onDisk({ () throws(FileError) in try fileSystem.exists(walPath) }) else {
-            throw .missing(path: walPath, reason: "it holds the newest part of the store")
-        }
-        return key
+        guard try exists(walPath) else { throw logIsMissing }
+        return Prepared(key: key, marker: known)
     }
 
-    /// No marker: the first start, or one that was interrupted before anything was promised to anybody.
-    private func prepareNew(hasMain: Bool, mayCreate: Bool) throws(StoreError) -> (key: StoreKey, isNew: Bool) {
-        if let key = try StoreKey.load(keyPath, fileSystem: fileSystem) {
-            // A log with a header means that this store was used: then only its marker is gone.
-            if hasMain { return (key, try !hasUsedLog(key)) }
-            guard mayCreate else { throw .missing(path: mainPath, reason: StoreError.neverMade) }
-            // A key alone is what an interrupted first start leaves, and what a lost store leaves, too. A key in the
-            // data folder was made for this store by that start; one elsewhere may belong to a store that is away.
-            guard StoreKey.folder(of: keyPath) == folder else {
-                throw .missing(
-                    path: mainPath,
-                    reason: "its key is there; mount the folder that holds it, or remove \(keyPath) to begin anew")
-            }
-            try create(key)
-            return (key, true)
+    private var keyIsMissing: StoreError {
+        .missing(path: keyPath, reason: "without it the store in \(folder) cannot be opened")
+    }
+
+    private var logIsMissing: StoreError {
+        .missing(path: walPath, reason: "it holds the newest part of the store")
+    }
+
+    /// No marker: the first start, one that was interrupted before anything was promised to anybody, or a lost marker.
+    private func prepareUnmarked(mayCreate: Bool) throws(StoreError) -> StoreKey {
+        let hasLog = try exists(walPath)
+        let key = try StoreKey.load(keyPath, fileSystem: fileSystem)
+        if try exists(mainPath) {
+            guard let key else { throw keyIsMissing }
+            if !hasLog, try hasFirstTransaction(key) { throw logIsMissing }
+            return key
         }
-        guard !hasMain else {
-            throw .missing(path: keyPath, reason: "without it the store in \(folder) cannot be opened")
+        // A log is made only when the main file is in its place.
+        guard !hasLog else {
+            throw .missing(path: mainPath, reason: "its log is there; no new identity is made in its place")
         }
         guard mayCreate else { throw .missing(path: mainPath, reason: StoreError.neverMade) }
-        let key = try StoreKey.create(keyPath, random: random, fileSystem: fileSystem)
-        try create(key)
-        return (key, true)
+        // A key alone is what an interrupted first start leaves, and what a lost store leaves, too. A key in the
+        // data folder was made for this store by that start; one elsewhere may belong to a store that is away.
+        guard key == nil || StoreKey.folder(of: keyPath) == folder else {
+            throw .missing(
+                path: mainPath,
+                reason: "its key is there; mount the folder that holds it, or remove \(keyPath) to begin anew")
+        }
+        let own: StoreKey
+        if let key { own = key } else { own = try StoreKey.create(keyPath, random: random, fileSystem: fileSystem) }
+        try create(own)
+        return own
     }
 
-    private func hasUsedLog(_ key: StoreKey) throws(StoreError) -> Bool {
-        try onDisk { () throws(FileError) in
-            guard try fileSystem.exists(walPath) else { return false }
+    /// Whether the main file alone shows that the store's first transaction was committed.
+    private func hasFirstTransaction(_ key: StoreKey) throws(StoreError) -> Bool {
+        guard let version = try mainVersion(PageCipher(key: key, random: random)) else { return false }
+        return version > 0
+    }
+
+    /// The schema's version in the main file; nil when its first page does not authenticate.
+    private func mainVersion(_ cipher: PageCipher) throws(StoreError) -> UInt32? {
+        let version = try onDisk { () throws(FileError) -> UInt32?? in
+            let file = try fileSystem.open(mainPath, create: false)
+            defer { file.close() }
+            guard try file.size() > 0 else { return .none }
+            return .some(
+                try MainFile(file: file, cipher: cipher, name: EncryptingVFS.fileName(mainPath), creating: false)
+                    .userVersion())
+        }
+        guard let version else {
+            throw .damaged(file: EncryptingVFS.fileName(mainPath), place: "byte 0: it is empty")
+        }
+        return version
+    }
+
+    /// Tells apart, before SQLite reads: an empty file, a wrong key, and damage.
+    func check(_ prepared: Prepared, cipher: PageCipher) throws(StoreError) {
+        let logName = EncryptingVFS.fileName(walPath)
+        let version = try mainVersion(cipher)
+        let failure = try onDisk { () throws(FileError) -> WALFile.OpenFailure? in
+            guard try fileSystem.exists(walPath) else { return .absent }
             let file = try fileSystem.open(walPath, create: false)
             defer { file.close() }
             let wal = WALFile(
-                file: file, cipher: PageCipher(key: key, random: random), name: EncryptingVFS.fileName(walPath))
+                file: file, cipher: cipher, name: logName, record: LogRecord(chunks: prepared.marker?.chunks ?? 0))
             do throws(WALFile.OpenFailure) {
                 try wal.load()
-                return true
+                return nil
             } catch {
-                switch error {
-                case .absent: return false
-                case .damaged, .header: return true
-                case .file(let failure): throw failure
-                }
+                if case .file(let failure) = error { throw failure }
+                return error
+            }
+        }
+        switch failure {
+        case nil, .file: break
+        case .damaged(let error): throw error
+        case .header:
+            // Without a marker nothing else tells a wrong key from damage to both.
+            guard version != nil else { throw .wrongKey(path: prepared.key.path) }
+            throw .damaged(file: logName, place: "its header")
+        case .absent:
+            if prepared.marker == nil, version == nil { throw .wrongKey(path: prepared.key.path) }
+            guard prepared.marker == nil, version == 0 else {
+                throw .damaged(file: logName, place: "byte 0: it is empty")
             }
         }
     }
@@ -117,7 +167,6 @@ struct StoreFiles {
             let file = try fileSystem.open(newPath, create: false)
             defer { file.close() }
             try file.sync()
-            if try fileSystem.exists(walPath) { try fileSystem.remove(walPath) }
             try fileSystem.rename(newPath, to: mainPath)
             try fileSystem.syncFolder(folder)
         }
@@ -125,24 +174,18 @@ struct StoreFiles {
 
     // MARK: The marker
 
-    /// Writes the marker if it is not there.
-    func mark(_ key: StoreKey) throws(StoreError) {
-        try onDisk { () throws(FileError) in
-            guard try !fileSystem.exists(markerPath) else { return }
-            try fileSystem.syncFolder(folder)
-            let line = "\(Self.markerMagic) \(Hex.encode(Self.keyCheck(key)))\n"
-            try fileSystem.writeSmall(markerPath, Array(line.utf8), folder: folder)
-        }
+    /// Writes the marker of a store whose first transaction is on disk.
+    func mark(_ key: StoreKey, chunks: UInt64) throws(StoreError) {
+        try onDisk { () throws(FileError) in try writeMarker(key, chunks: chunks) }
     }
 
-    /// Tells a wrong key from damage; says nothing about the key otherwise. 16 bytes.
-    private static func keyCheck(_ key: StoreKey) -> [UInt8] {
-        BLAKE2b.hash(DomainSeparator("store key check").bytes, key: key.secret, length: 16)
+    /// Keeps the new size of the log in the marker, if there is one already.
+    func logHasGrown(_ key: StoreKey, chunks: UInt64) throws(FileError) {
+        guard try fileSystem.exists(markerPath) else { return }
+        try writeMarker(key, chunks: chunks)
     }
 
-    private static func parseMarker(_ bytes: [UInt8]) -> [UInt8]? {
-        let words = String(decoding: bytes, as: UTF8.self).split(whereSeparator: { $0 == " " || $0 == "\n" })
-        guard words.count == 2, words[0] == markerMagic else { return nil }
-        return Hex.decode(words[1])
+    private func writeMarker(_ key: StoreKey, chunks: UInt64) throws(FileError) {
+        try fileSystem.writeSmall(markerPath, StoreMarker(chunks: chunks).encoded(key), folder: folder)
     }
 }

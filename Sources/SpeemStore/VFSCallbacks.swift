@@ -12,9 +12,9 @@ import SpeemCrypto
 /// The C functions of the VFS (SQLite documentation, "The OS Backend (VFS) To SQLite").
 enum VFSCallbacks {
     /// Lives as long as the program.
-    private static let methods: MethodsTable = MethodsTable()
+    static let methods: MethodsTable = MethodsTable()
 
-    private struct MethodsTable: @unchecked Sendable {
+    struct MethodsTable: @unchecked Sendable {
         // Sendable is sound: the table is written only here, before anything reads it, and never freed.
         let pointer: UnsafePointer<sqlite3_io_methods>
 
@@ -163,27 +163,16 @@ enum VFSCallbacks {
         _ file: UnsafeMutablePointer<sqlite3_file>?, _ bytes: UnsafeRawPointer?, _ count: Int32, _ offset: Int64
     ) -> Int32 {
         guard let box = box(file), let bytes, count >= 0, offset >= 0 else { return SQLiteCode.ioErrorWrite }
-        let buffer = UnsafeRawBufferPointer(start: bytes, count: Int(count))
-        switch box.file {
-        case .main(let main):
-            do throws(FileError) {
-                try main.write(buffer, at: offset)
-                return SQLITE_OK
-            } catch {
-                return box.vfs.note(error, code: SQLiteCode.ioErrorWrite)
-            }
-        case .wal(let wal):
-            do throws(WALFile.WriteFailure) {
-                try wal.write(buffer, at: offset)
-                return SQLITE_OK
-            } catch {
-                wal.forgetPending()
-                switch error {
-                case .file(let failure): return box.vfs.note(failure, code: SQLiteCode.ioErrorWrite)
-                case .unexpected:
-                    box.vfs.poison()
-                    box.vfs.fault = .failed(reason: "SQLite wrote the log in another order than expected")
-                    return SQLiteCode.ioErrorWrite
+        return change(box, code: SQLiteCode.ioErrorWrite) { () throws(FileWriteFailure) in
+            let buffer = UnsafeRawBufferPointer(start: bytes, count: Int(count))
+            switch box.file {
+            case .main(let main): try main.write(buffer, at: offset)
+            case .wal(let wal):
+                do throws(FileWriteFailure) {
+                    try wal.write(buffer, at: offset)
+                } catch {
+                    wal.forgetPending()
+                    throw error
                 }
             }
         }
@@ -191,26 +180,34 @@ enum VFSCallbacks {
 
     private static func truncate(_ file: UnsafeMutablePointer<sqlite3_file>?, _ size: Int64) -> Int32 {
         guard let box = box(file), case .main(let main) = box.file else { return SQLiteCode.ioErrorTruncate }
-        do throws(FileError) {
-            try main.truncate(to: size)
-            return SQLITE_OK
-        } catch {
-            return box.vfs.note(error, code: SQLiteCode.ioErrorTruncate)
+        return change(box, code: SQLiteCode.ioErrorTruncate) { () throws(FileWriteFailure) in
+            do throws(FileError) { try main.truncate(to: size) } catch { throw .file(error) }
         }
     }
 
     private static func sync(_ file: UnsafeMutablePointer<sqlite3_file>?) -> Int32 {
         guard let box = box(file) else { return SQLiteCode.ioErrorSync }
-        do throws(FileError) {
-            switch box.file {
-            case .main(let main): try main.sync()
-            case .wal(let wal): try wal.sync()
-            }
+        // After a failed sync the system may have dropped what it could not write, and a second one would succeed.
+        return change(box, code: SQLiteCode.ioErrorSync) { () throws(FileWriteFailure) in
+            do throws(FileError) {
+                switch box.file {
+                case .main(let main): try main.sync()
+                case .wal(let wal): try wal.sync()
+                }
+            } catch { throw .file(error) }
+        }
+    }
+
+    /// Runs what changes a file, unless an earlier failure forbids it.
+    private static func change(
+        _ box: OpenFileBox, code: Int32, _ body: () throws(FileWriteFailure) -> Void
+    ) -> Int32 {
+        guard !box.vfs.isPoisoned else { return code }
+        do throws(FileWriteFailure) {
+            try body()
             return SQLITE_OK
         } catch {
-            // After a failed sync the system may have dropped what it could not write, and a second one would succeed.
-            box.vfs.poison()
-            return box.vfs.note(error, code: SQLiteCode.ioErrorSync)
+            return box.vfs.note(error, code: code)
         }
     }
 

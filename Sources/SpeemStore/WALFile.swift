@@ -1,5 +1,13 @@
 import SpeemCrypto
 
+/// What is known of the log outside it: its size, so that a cut one is found out at a chunk's boundary, too.
+struct LogRecord {
+    /// The chunks that the log has at least.
+    var chunks: UInt64 = 0
+    /// Keeps a new number of chunks, on disk, before it returns.
+    var grown: (UInt64) throws(FileError) -> Void = { _ in }
+}
+
 /// SQLite's write-ahead log, frame by frame (design, section 6).
 ///
 /// SQLite writes a frame as its 24-byte header and then its page. The header is held back until the page comes, and
@@ -14,16 +22,20 @@ final class WALFile {
     /// SQLite's header, 32 bytes; nil before the first write.
     private var header: [UInt8]?
     /// Frames that SQLite may see: up to the last commit when the file was opened, then what was written.
-    private var frameCount: UInt64 = 0
-    /// Frames for which the file has space.
+    private(set) var frameCount: UInt64 = 0
+    /// Frames for which the file has space, and the record outside it (``LogRecord``) as well.
     private var capacity: UInt64 = 0
+    private let record: LogRecord
     /// The first frame of the transaction that is being written.
     private var transactionStart: UInt64 = 1
+    /// Of the transaction that is being written, from its first frame on.
+    private var attempt: UInt64 = 0
     private var pending: (frame: UInt64, header: [UInt8])?
     /// What was dropped on opening, for the log.
     private(set) var droppedFrames: UInt64 = 0
 
-    init(file: any StoreFile, cipher: PageCipher, name: String) {
+    init(file: any StoreFile, cipher: PageCipher, name: String, record: LogRecord = LogRecord()) {
+        self.record = record
         self.file = file
         self.cipher = cipher
         self.name = name
@@ -41,6 +53,9 @@ final class WALFile {
     func close() { file.close() }
 
     func sync() throws(FileError) { try file.sync() }
+
+    /// Chunks for which the file has space.
+    var chunks: UInt64 { capacity / UInt64(StoreLayout.framesPerChunk) }
 
     /// The size that SQLite sees.
     var logicalSize: Int64 {
@@ -65,7 +80,7 @@ final class WALFile {
         guard size > 0 else { throw .absent }
         let chunk = Int64(StoreLayout.sealedFrame * StoreLayout.framesPerChunk)
         let frames = size - Int64(StoreLayout.sealedWALHeader)
-        guard frames > 0, frames % chunk == 0 else {
+        guard frames > 0, frames % chunk == 0, frames / chunk >= Int64(clamping: record.chunks) else {
             throw .damaged(.damaged(file: name, place: "byte \(size), where the file ends: it was cut or added to"))
         }
         capacity = UInt64(frames / Int64(StoreLayout.sealedFrame))
@@ -73,7 +88,12 @@ final class WALFile {
         if sealed.allSatisfy({ $0 == 0 }) { throw .absent }
         guard let plain = cipher.openWALHeader(sealed) else { throw .header }
         header = plain
-        try findEnd(salts: Array(plain[16..<24]))
+        let end = try WALScan(
+            file: file, cipher: cipher, name: name, salts: Array(plain[16..<24]), capacity: capacity, buffer: buffer
+        ).end()
+        frameCount = end.frames
+        transactionStart = end.frames + 1
+        droppedFrames = end.dropped
     }
 
     private func readSealedHeader() throws(OpenFailure) -> [UInt8] {
@@ -86,46 +106,7 @@ final class WALFile {
         return [UInt8](area)
     }
 
-    /// Finds the last commit, and tells a torn write from damage.
-    ///
-    /// Every frame names the first frame of its transaction, and a transaction begins only after the one before it was
-    /// synced. So whatever is broken at or behind `start`, an authentic frame of a transaction that began later proves
-    /// that it was once whole: that is damage. Without one it is the last transaction, torn: it is dropped.
-    private func findEnd(salts: [UInt8]) throws(OpenFailure) {
-        var start: UInt64 = 1
-        var number: UInt64 = 1
-        while number <= capacity, let frame = try readFrame(number, salts: salts), frame.transactionStart == start {
-            if frame.commit != 0 { start = number + 1 }
-            number += 1
-        }
-        let bad = number
-        var authenticBehind = bad > start ? bad - start : 0
-        while number <= capacity {
-            if let frame = try readFrame(number, salts: salts) {
-                guard frame.transactionStart <= start else {
-                    throw .damaged(.damaged(file: name, place: "frame \(bad)"))
-                }
-                if frame.transactionStart == start { authenticBehind += 1 }
-            }
-            number += 1
-        }
-        frameCount = start - 1
-        transactionStart = start
-        droppedFrames = authenticBehind
-    }
-
-    private func readFrame(_ number: UInt64, salts: [UInt8]) throws(OpenFailure) -> PageCipher.Frame? {
-        do throws(FileError) {
-            guard try file.read(into: buffer, at: Self.offset(of: number)) == buffer.count else { return nil }
-        } catch {
-            throw .file(error)
-        }
-        // Space that was reserved and never written: no random nonce is all zeros.
-        guard buffer[..<XChaCha20Poly1305.nonceLength].contains(where: { $0 != 0 }) else { return nil }
-        return cipher.openFrame(buffer, number: number, salts: salts, page: nil)
-    }
-
-    private static func offset(of frame: UInt64) -> Int64 {
+    static func offset(of frame: UInt64) -> Int64 {
         Int64(StoreLayout.sealedWALHeader) + Int64(frame - 1) * Int64(StoreLayout.sealedFrame)
     }
 
@@ -154,7 +135,8 @@ final class WALFile {
         let inside = Int(inFrames % Int64(StoreLayout.frame))
         guard inside + out.count <= StoreLayout.frame else { return misaligned(offset) }
         guard try file.read(into: buffer, at: Self.offset(of: number)) == buffer.count,
-            let frame = cipher.openFrame(buffer, number: number, salts: Array(header[16..<24]), page: pageBuffer)
+            let frame = cipher.openFrame(buffer, number: number, page: pageBuffer),
+            frame.origin.salts.elementsEqual(header[16..<24])
         else { return .damaged(.damaged(file: name, place: "frame \(number)")) }
         for index in 0..<out.count where inside + index < StoreLayout.frameHeader {
             out[index] = frame.header[inside + index]
@@ -174,39 +156,35 @@ final class WALFile {
 
     // MARK: Writing
 
-    /// What SQLite must not do; then the write is refused.
-    struct UnexpectedWrite: Error {}
-
-    enum WriteFailure: Error {
-        case file(FileError)
-        case unexpected
-    }
-
     /// Takes the WAL header, a frame's header or its page, in SQLite's order.
-    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(WriteFailure) {
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileWriteFailure) {
+        let unexpected = FileWriteFailure.unexpected("SQLite wrote the log in another order than expected")
         if offset == 0 {
-            guard bytes.count == StoreLayout.walHeader, pending == nil else { throw .unexpected }
+            guard bytes.count == StoreLayout.walHeader, pending == nil else { throw unexpected }
             return try writeHeader([UInt8](bytes))
         }
         let inFrames = offset - Int64(StoreLayout.walHeader)
-        guard inFrames >= 0 else { throw .unexpected }
+        guard inFrames >= 0 else { throw unexpected }
         let number = UInt64(inFrames / Int64(StoreLayout.frame)) + 1
         switch (inFrames % Int64(StoreLayout.frame), bytes.count) {
         case (0, StoreLayout.frameHeader):
-            guard pending == nil else { throw .unexpected }
+            guard pending == nil else { throw unexpected }
             pending = (number, [UInt8](bytes))
         case (Int64(StoreLayout.frameHeader), StoreLayout.page):
-            guard let held = pending, held.frame == number else { throw .unexpected }
+            guard let held = pending, held.frame == number else { throw unexpected }
+            // One frame after the other; a transaction that failed begins again where it began.
+            guard header != nil, number == frameCount + 1 || number == transactionStart else { throw unexpected }
+            guard StoreLayout.reserveIsFree(bytes) else { throw .unexpected("SQLite used the reserve of a page") }
             pending = nil
             try writeFrame(number, header: held.header, page: bytes)
-        default: throw .unexpected
+        default: throw unexpected
         }
     }
 
     /// Forgets a header whose page never came: the transaction failed.
     func forgetPending() { pending = nil }
 
-    private func writeHeader(_ plain: [UInt8]) throws(WriteFailure) {
+    private func writeHeader(_ plain: [UInt8]) throws(FileWriteFailure) {
         try reserve(frames: 1)
         let sealed = cipher.sealWALHeader(plain)
         let failure = sealed.withUnsafeBytes { bytes -> FileError? in
@@ -223,13 +201,14 @@ final class WALFile {
 
     private func writeFrame(
         _ number: UInt64, header frameHeader: [UInt8], page: UnsafeRawBufferPointer
-    ) throws(WriteFailure) {
-        guard let header, number >= transactionStart else { throw .unexpected }
+    ) throws(FileWriteFailure) {
+        guard let header else { return }
         try reserve(frames: number)
-        let failure = cipher.sealFrame(
-            header: frameHeader, page: page, number: number, transactionStart: transactionStart,
-            salts: Array(header[16..<24])
-        ) { sealed -> FileError? in
+        if number == transactionStart { attempt = cipher.randomNumber() }
+        let origin = FrameOrigin(
+            salts: Array(header[16..<24]), transactionStart: transactionStart, attempt: attempt)
+        let failure = cipher.sealFrame(header: frameHeader, page: page, number: number, origin: origin) {
+            sealed -> FileError? in
             do throws(FileError) {
                 try file.write(sealed, at: Self.offset(of: number))
                 return nil
@@ -240,13 +219,17 @@ final class WALFile {
         if frameHeader[4..<8].contains(where: { $0 != 0 }) { transactionStart = number + 1 }
     }
 
-    private func reserve(frames: UInt64) throws(WriteFailure) {
+    /// Makes room: on disk first, then in the record outside, so that the record never promises too much; frames come
+    /// after both, so that none of them can be cut off unnoticed.
+    private func reserve(frames: UInt64) throws(FileWriteFailure) {
         guard frames > capacity else { return }
         let chunk = UInt64(StoreLayout.framesPerChunk)
         let wanted = (frames + chunk - 1) / chunk * chunk
         do throws(FileError) {
             try file.grow(
                 to: Int64(StoreLayout.sealedWALHeader) + Int64(wanted) * Int64(StoreLayout.sealedFrame))
+            try file.sync()
+            try record.grown(wanted / chunk)
         } catch {
             throw .file(error)
         }

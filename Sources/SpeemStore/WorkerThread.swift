@@ -12,12 +12,26 @@ final class WorkerThread<Job: Sendable>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private var waiting: [Job] = []
+    /// Of those that wait.
+    private var cost = 0
     private var isClosed = false
-    private let limit: Int
+    private var isFinished = false
+    private var onFinish: [@Sendable () -> Void] = []
+    private let limit: Bound
+    private let costOf: @Sendable (Job) -> Int
 
-    /// - Parameter limit: jobs that may wait.
-    init(limit: Int) {
+    /// So many jobs, and so many bytes of memory in them; a single job is always let through.
+    struct Bound: Sendable {
+        var count: Int
+        var cost: Int
+    }
+
+    /// - Parameters:
+    ///   - limit: what may wait.
+    ///   - cost: bytes of memory that a job holds.
+    init(limit: Bound, cost: @escaping @Sendable (Job) -> Int) {
         self.limit = limit
+        costOf = cost
         mutex = .allocate(capacity: 1)
         condition = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
@@ -38,44 +52,69 @@ final class WorkerThread<Job: Sendable>: @unchecked Sendable {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         guard !isClosed else { throw .closed }
-        guard waiting.count < limit else { throw .full }
+        let added = costOf(job)
+        guard waiting.isEmpty || (waiting.count < limit.count && cost + added <= limit.cost) else { throw .full }
         waiting.append(job)
+        cost += added
         if waiting.count == 1 { pthread_cond_signal(condition) }
     }
 
     /// Takes no further jobs; those that wait are still done.
-    func close() {
+    ///
+    /// - Parameter finished: called after all of them and the thread's `tearDown`.
+    func close(_ finished: (@Sendable () -> Void)? = nil) {
         pthread_mutex_lock(mutex)
         isClosed = true
+        let isLate = isFinished
+        if let finished, !isLate { onFinish.append(finished) }
         pthread_cond_signal(condition)
         pthread_mutex_unlock(mutex)
+        if isLate { finished?() }
     }
 
-    /// The jobs that wait, at most `count`, sleeping until there is one; nil when the queue is closed and empty.
-    private func take(_ count: Int) -> [Job]? {
+    private func finish() {
+        pthread_mutex_lock(mutex)
+        isFinished = true
+        let calls = onFinish
+        onFinish = []
+        pthread_mutex_unlock(mutex)
+        for call in calls { call() }
+    }
+
+    /// The jobs that wait, as many as `bound` allows, sleeping until there is one; nil when the queue is closed and
+    /// empty.
+    private func take(_ bound: Bound) -> [Job]? {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         while waiting.isEmpty {
             if isClosed { return nil }
             pthread_cond_wait(condition, mutex)
         }
-        guard waiting.count > count else {
-            defer { waiting = [] }
-            return waiting
+        var count = 0
+        var taken = 0
+        for job in waiting.prefix(bound.count) {
+            let next = costOf(job)
+            guard count == 0 || taken + next <= bound.cost else { break }
+            count += 1
+            taken += next
         }
-        defer { waiting.removeFirst(count) }
+        defer {
+            waiting.removeFirst(count)
+            cost -= taken
+        }
         return Array(waiting[..<count])
     }
 
     /// Starts the thread. It calls `setUp`, then `work` with every batch, and `tearDown` at the end.
     func start<State>(
-        batch: Int, setUp: @escaping @Sendable () -> State, work: @escaping @Sendable (State, [Job]) -> Void,
+        batch: Bound, setUp: @escaping @Sendable () -> State, work: @escaping @Sendable (State, [Job]) -> Void,
         tearDown: @escaping @Sendable (State) -> Void
     ) {
         let body = ThreadBody {
             let state = setUp()
             while let jobs = self.take(batch) { work(state, jobs) }
             tearDown(state)
+            self.finish()
         }
         #if canImport(Darwin)
             var thread: pthread_t?

@@ -29,7 +29,7 @@ func envelope(_ number: Int, body: Int = 10) -> Envelope {
 func withFolder(_ body: (String) async throws -> Void) async throws {
     let folder = "/tmp/speem-mailbox-\(UInt64.random(in: 0 ... .max))"
     defer {
-        for name in ["store.db", "store.db-wal", "store.key", "store.lock", "initialised"] {
+        for name in ["store.db", "store.db-wal", "store.key", "store.lock", "initialised", "store.ballast"] {
             unlink("\(folder)/\(name)")
         }
         rmdir(folder)

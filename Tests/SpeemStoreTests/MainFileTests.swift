@@ -13,7 +13,7 @@ struct MainFileTests {
     }
 
     private func page(_ seed: UInt8) -> [UInt8] {
-        (0..<StoreLayout.page).map { UInt8(truncatingIfNeeded: $0) &+ seed }
+        (0..<StoreLayout.page).map { $0 < StoreLayout.usable ? UInt8(truncatingIfNeeded: $0) &+ seed : 0 }
     }
 
     private func read(_ count: Int, _ offset: Int, from main: MainFile) throws -> (MainFile.ReadResult, [UInt8]) {
@@ -30,6 +30,17 @@ struct MainFileTests {
         #expect(Array(bytes[..<StoreLayout.usable]) == Array(page(1)[..<StoreLayout.usable]))
         #expect(bytes[StoreLayout.usable...].allSatisfy { $0 == 0 })
         #expect(StoreLayout.reserve == 40)
+    }
+
+    @Test func aPageWithSomethingInItsReserveIsRefused() throws {
+        let main = try open()
+        for index in [StoreLayout.usable, StoreLayout.page - 1] {
+            var full = page(1)
+            full[index] = 1
+            #expect(throws: FileWriteFailure.self) { try full.withUnsafeBytes { try main.write($0, at: 0) } }
+        }
+        #expect(throws: FileWriteFailure.self) { try [1, 2].withUnsafeBytes { try main.write($0, at: 0) } }
+        #expect(disk[mainPath] == [])
     }
 
     @Test func sqlitesBufferIsNotTouched() throws {

@@ -38,7 +38,10 @@ final class MemoryDisk: FileSystem {
         var syncs = 0
         /// The power goes before this operation.
         var failAt = Int.max
-        var failSyncs = false
+        /// Which files cannot be synced, and why.
+        var failSyncs: [String: Int32] = [:]
+        /// Which files cannot be read.
+        var failReads: Set<String> = []
         /// Bytes of all files together.
         var capacity = Int.max
         var locks: Set<String> = []
@@ -58,7 +61,8 @@ final class MemoryDisk: FileSystem {
     var operations: Int { state.withLock { $0.operations } }
     var syncs: Int { state.withLock { $0.syncs } }
 
-    private var used: Int {
+    /// Bytes of all files.
+    var used: Int {
         state.withLock { $0.names.values.reduce(0) { $0 + $1.state.withLock { $0.current.count } } }
     }
 
@@ -207,6 +211,9 @@ final class MemoryFile: StoreFile {
     func size() throws(FileError) -> Int64 { Int64(inode.state.withLock { $0.current.count }) }
 
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int {
+        if disk.state.withLock({ $0.failReads.contains(path) }) {
+            throw FileError(operation: "read", path: path, code: EIO)
+        }
         let count = inode.state.withLock { state -> Int in
             guard offset < state.current.count else { return 0 }
             let end = min(Int(offset) + buffer.count, state.current.count)
@@ -255,7 +262,9 @@ final class MemoryFile: StoreFile {
 
     func sync() throws(FileError) {
         try disk.tick("sync", path)
-        if disk.state.withLock({ $0.failSyncs }) { throw FileError(operation: "sync", path: path, code: EIO) }
+        if let code = disk.state.withLock({ $0.failSyncs[path] }) {
+            throw FileError(operation: "sync", path: path, code: code)
+        }
         disk.state.withLock { $0.syncs += 1 }
         inode.state.withLock { state in
             state.synced = state.current

@@ -4,6 +4,12 @@ import Testing
 
 @testable import SpeemStore
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 struct StoreTests {
     @Test func whatIsWrittenIsThereAfterReopening() async throws {
         let disk = MemoryDisk()
@@ -46,7 +52,7 @@ struct StoreTests {
         let again = try await Store.open(path)
         #expect(try await again.batches() == [1: 500])
         await again.close()
-        for name in ["store.db", "store.db-wal", "store.key", "initialised", "store.lock"] {
+        for name in ["store.db", "store.db-wal", "store.key", "initialised", "store.lock", "store.ballast"] {
             #expect(try real.permissions("\(folder)/\(name)").mode == 0o600)
             try real.remove("\(folder)/\(name)")
         }
@@ -97,10 +103,10 @@ struct StoreTests {
     @Test func nothingIsAnsweredBeforeTheSync() async throws {
         let disk = MemoryDisk()
         let store = try await Store.open(options(disk))
-        disk.state.withLock { $0.failSyncs = true }
+        disk.state.withLock { $0.failSyncs = [walPath: EIO] }
         await #expect(throws: StoreError.self) { try await store.add(batch: 1) }
         // After a failed sync nobody knows what the disk holds: the store refuses everything.
-        disk.state.withLock { $0.failSyncs = false }
+        disk.state.withLock { $0.failSyncs = [:] }
         for _ in 0..<2 {
             let error = await #expect(throws: StoreError.self) { try await store.add(batch: 2) }
             guard case .failed = error else {

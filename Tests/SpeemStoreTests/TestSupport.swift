@@ -7,6 +7,7 @@ let mainPath = "/store/store.db"
 let walPath = "/store/store.db-wal"
 let keyPath = "/store/store.key"
 let markerPath = "/store/initialised"
+let ballastPath = "/store/store.ballast"
 
 /// The schema of the tests.
 let testMigrations = [
@@ -16,10 +17,13 @@ let testMigrations = [
     }
 ]
 
-func options(_ disk: any FileSystem, mayCreate: Bool = true, migrations: [Migration] = testMigrations) -> Store.Options
-{
-    Store.Options(
+func options(
+    _ disk: any FileSystem, mayCreate: Bool = true, migrations: [Migration] = testMigrations, ballast: Int = 32 * 1024
+) -> Store.Options {
+    var options = Store.Options(
         folder: "/store", keyPath: keyPath, migrations: migrations, mayCreate: mayCreate, fileSystem: disk)
+    options.ballast = ballast
+    return options
 }
 
 extension Store {

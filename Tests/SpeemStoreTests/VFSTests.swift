@@ -1,3 +1,4 @@
+import CSQLite
 import SpeemCrypto
 import Synchronization
 import Testing
@@ -22,7 +23,7 @@ struct VFSTests {
         #expect(sorted == 3000)
         await store.close()
         let names = disk.state.withLock { Set($0.names.keys) }
-        #expect(names == [mainPath, walPath, keyPath, markerPath])
+        #expect(names == [mainPath, walPath, keyPath, markerPath, ballastPath])
     }
 
     @Test func theSettingsThatTheDesignDemands() async throws {
@@ -37,6 +38,20 @@ struct VFSTests {
         }
         #expect(settings == ["wal", "exclusive", "2", "2", "0", "4096", "1"])
         await store.close()
+    }
+
+    /// What the format depends on: SQLite writes no padding, maps no memory, and leaves 40 bytes of each page.
+    @Test func whatSQLiteIsTold() async throws {
+        let methods = VFSCallbacks.methods.pointer.pointee
+        #expect(methods.iVersion == 1)
+        #expect(methods.xDeviceCharacteristics(nil) == SQLITE_IOCAP_POWERSAFE_OVERWRITE)
+        #expect(methods.xSectorSize(nil) == 4096)
+        let disk = try await usedDisk(batches: 30, rows: 20)
+        let key = try #require(try StoreKey.load(keyPath, fileSystem: disk))
+        var first = Array(try #require(disk[mainPath])[..<StoreLayout.page])
+        let cipher = PageCipher(key: key, random: SystemRandomSource())
+        #expect(first.withUnsafeMutableBytes { cipher.openPage($0, number: 1) })
+        #expect(Array(first[16..<21]) == [0x10, 0x00, 2, 2, 40])
     }
 
     @Test func aTransactionLargerThanTheCacheIsNotSpilled() async throws {

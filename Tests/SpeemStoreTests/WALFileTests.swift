@@ -1,4 +1,5 @@
 import SpeemCrypto
+import Synchronization
 import Testing
 
 @testable import SpeemStore
@@ -69,17 +70,17 @@ struct WALFileTests {
         let wal = try open()
         try write(header, 0, to: wal)
         // A page without its header, a header twice, a page of another frame, odd sizes and places.
-        #expect(throws: WALFile.WriteFailure.self) { try write(page, 32 + 24, to: wal) }
+        #expect(throws: FileWriteFailure.self) { try write(page, 32 + 24, to: wal) }
         try write(frameHeader(page: 1, commit: 0), 32, to: wal)
-        #expect(throws: WALFile.WriteFailure.self) { try write(frameHeader(page: 1, commit: 0), 32, to: wal) }
-        #expect(throws: WALFile.WriteFailure.self) { try write(page, 32 + 4120 + 24, to: wal) }
-        #expect(throws: WALFile.WriteFailure.self) { try write(header, 0, to: wal) }
+        #expect(throws: FileWriteFailure.self) { try write(frameHeader(page: 1, commit: 0), 32, to: wal) }
+        #expect(throws: FileWriteFailure.self) { try write(page, 32 + 4120 + 24, to: wal) }
+        #expect(throws: FileWriteFailure.self) { try write(header, 0, to: wal) }
         wal.forgetPending()
-        #expect(throws: WALFile.WriteFailure.self) { try write([1, 2, 3], 32, to: wal) }
-        #expect(throws: WALFile.WriteFailure.self) { try write([1, 2, 3], 5, to: wal) }
+        #expect(throws: FileWriteFailure.self) { try write([1, 2, 3], 32, to: wal) }
+        #expect(throws: FileWriteFailure.self) { try write([1, 2, 3], 5, to: wal) }
         try writeFrame(1, commit: 1, to: wal)
         // What is committed is never written again in the same generation.
-        #expect(throws: WALFile.WriteFailure.self) { try writeFrame(1, commit: 1, to: wal) }
+        #expect(throws: FileWriteFailure.self) { try writeFrame(1, commit: 1, to: wal) }
     }
 
     @Test func aTransactionWithoutCommitIsDropped() throws {
@@ -107,6 +108,66 @@ struct WALFileTests {
         let again = try open()
         #expect(again.logicalSize == Int64(32 + 3 * 4120))
         #expect(again.droppedFrames == 0)
+    }
+
+    /// Two power cuts: each left a part of a transaction that began at the same frame.
+    @Test func whatTwoAttemptsLeftIsNoTransaction() throws {
+        let wal = try open()
+        try write(header, 0, to: wal)
+        try writeFrame(1, commit: 1, to: wal)
+        for number in 2...4 { try writeFrame(number, commit: number == 4 ? 4 : 0, to: wal) }
+        // Its first frame did not reach the disk.
+        let start = StoreLayout.sealedWALHeader + StoreLayout.sealedFrame
+        let zeros = [UInt8](repeating: 0, count: StoreLayout.sealedFrame)
+        disk[walPath]?.replaceSubrange(start..<(start + StoreLayout.sealedFrame), with: zeros)
+        let second = try open()
+        #expect(second.frameCount == 1 && second.droppedFrames == 2)
+        // Of the next one, only the first frame did.
+        try writeFrame(2, commit: 0, to: second)
+        let third = try open()
+        #expect(third.frameCount == 1 && third.droppedFrames == 3)
+        try writeFrame(2, commit: 2, to: third)
+        #expect(try open().frameCount == 2)
+    }
+
+    /// The first frame of a transaction, so torn that nothing authenticates, is told from what earlier generations left.
+    @Test(arguments: [0, 600, StoreLayout.sealedFrame - 1])
+    func aTornFirstFrameIsTold(byte: Int) throws {
+        let wal = try open()
+        try write(header, 0, to: wal)
+        try writeFrame(1, commit: 1, to: wal)
+        try writeFrame(2, commit: 2, to: wal)
+        disk[walPath]?[StoreLayout.sealedWALHeader + StoreLayout.sealedFrame + byte] ^= 1
+        let again = try open()
+        #expect(again.frameCount == 1 && again.droppedFrames == 1)
+    }
+
+    @Test func theRecordOutsideFollowsTheSizeAndPrecedesTheFrames() throws {
+        let recorded = Mutex<[(chunks: UInt64, size: Int, synced: Bool)]>([])
+        let disk = disk
+        let record = LogRecord { chunks throws(FileError) in
+            let file = disk.state.withLock { $0.names[walPath] }
+            let isSynced = file?.state.withLock { $0.changes.isEmpty } ?? false
+            recorded.withLock { $0.append((chunks, disk[walPath]?.count ?? 0, isSynced)) }
+        }
+        let wal = WALFile(
+            file: try disk.open(walPath, create: true), cipher: cipher, name: "store.db-wal", record: record)
+        try write(header, 0, to: wal)
+        for number in 1...(StoreLayout.framesPerChunk + 1) { try writeFrame(number, commit: 1, to: wal) }
+        let chunk = StoreLayout.framesPerChunk * StoreLayout.sealedFrame
+        let calls = recorded.withLock { $0 }
+        #expect(calls.map(\.chunks) == [1, 2])
+        #expect(calls.map(\.size) == [1, 2].map { StoreLayout.sealedWALHeader + $0 * chunk })
+        #expect(calls.map(\.synced) == [true, true])
+    }
+
+    @Test func somethingInTheReserveIsRefused() throws {
+        let wal = try open()
+        try write(header, 0, to: wal)
+        try write(frameHeader(page: 1, commit: 1), 32, to: wal)
+        var full = page
+        full[StoreLayout.usable] = 1
+        #expect(throws: FileWriteFailure.self) { try write(full, 32 + 24, to: wal) }
     }
 
     @Test func aNewGenerationMakesOldFramesNothing() throws {

@@ -35,7 +35,7 @@ refuses "a text over the limit" 'it has 70000 bytes; the limit is 65536' \
     sh -c "'$SPEEM' send bob - --config '$BOX/alice.toml' <'$BOX/too-long'"
 refuses "an empty text" 'it is empty' speem alice send bob ""
 
-if [ "$(id -u)" -ne 0 ] || ! mkdir -p "$BOX/small/mnt" || ! mount -t tmpfs -o size=3m tmpfs "$BOX/small/mnt" 2>/dev/null
+if [ "$(id -u)" -ne 0 ] || ! mkdir -p "$BOX/small/mnt" || ! mount -t tmpfs -o size=24m tmpfs "$BOX/small/mnt" 2>/dev/null
 then
     skip "a full disk: making a small one takes root"
     exit 0
