@@ -7,6 +7,7 @@
 # removes that new folder again.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 PLACE="$(from_caller "${1:-$SCRATCH_STATIC}")"
+[ $# -eq 0 ] || [ -d "$PLACE" ] || fail "there is no folder $PLACE"
 pid=""
 LOG=""
 
@@ -27,7 +28,6 @@ find_swift
 with_progress "building the benchmark" \
     swift build --scratch-path "$SCRATCH_STATIC" -c release --product speem-benchmark -Xswiftc -static-executable
 build_static
-[ -d "$PLACE" ] || fail "there is no folder $PLACE"
 # Never the folder itself: what is in it is somebody's.
 FOLDER="$(mktemp -d "$PLACE/speem-benchmark.XXXXXX")"
 TEMPORARY+=("$FOLDER")
