@@ -97,6 +97,8 @@ public struct NodeService: Service {
         } onGracefulShutdown: {
             server.sayGoodbye()
         }
+        // The counters of the newest handshakes and the time of running are only in memory yet.
+        do { try await requests.state.write { _ in } } catch { logger.error("the last write failed: \(error)") }
         await requests.state.store.close()
         try? await group.shutdownGracefully()
     }
