@@ -13,7 +13,8 @@ import SwiftProtobuf
 /// Takes queued envelopes to one contact's node, oldest first.
 ///
 /// Many are on their way at once, and the node keeps their order. After a refusal that passes, such as a full mailbox,
-/// they go one at a time until nothing waits any more, so that none overtakes the one that was refused.
+/// they go one at a time until nothing waits any more: what was on its way together with the refused one may have
+/// overtaken it, and nothing else does.
 struct Courier: Sendable {
     let state: DeviceState
     let connections: NodeConnections

@@ -15,8 +15,9 @@ final class CuttingProxy: Sendable {
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { inbound in
                 guard shared.passesNext() else {
-                    inbound.eventLoop.execute { inbound.close(promise: nil) }
-                    return inbound.eventLoop.makeSucceededVoidFuture()
+                    return inbound.eventLoop.makeCompletedFuture {
+                        try inbound.pipeline.syncOperations.addHandler(CloseAfterRead())
+                    }
                 }
                 let address = inbound.eventLoop.makeFutureWithTask { await target() }
                 return address.flatMap { address in
@@ -42,6 +43,7 @@ final class CuttingProxy: Sendable {
     final class Shared: Sendable {
         let allowed = Mutex(Int.max)
         let script = Mutex<[Bool]>([])
+        let passed = Mutex(0)
 
         /// Whether the next connection is passed on, or closed without a byte.
         func passesNext() -> Bool { script.withLock { $0.isEmpty ? true : $0.removeFirst() } }
@@ -51,6 +53,7 @@ final class CuttingProxy: Sendable {
             allowed.withLock { allowed in
                 let passed = min(count, allowed)
                 if allowed != .max { allowed -= passed }
+                self.passed.withLock { $0 += passed }
                 return passed
             }
         }
@@ -64,11 +67,21 @@ final class CuttingProxy: Sendable {
     /// From now on only so many bytes come back from the server; nil for all.
     func allow(_ bytes: Int?) { shared.allowed.withLock { $0 = bytes ?? .max } }
 
+    /// Bytes that have come back from the server so far.
+    var passed: Int { shared.passed.withLock { $0 } }
+
     /// The next connections: true for one that is passed on, false for one that is closed without a byte. All after them
     /// are passed on.
     func next(_ connections: [Bool]) { shared.script.withLock { $0 = connections } }
 
     deinit { channel.close(promise: nil) }
+}
+
+/// Closes without a byte, after something has come: nothing is left unread, so that the peer sees an end and no reset.
+private final class CloseAfterRead: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) { context.close(promise: nil) }
 }
 
 /// Passes bytes on to another channel, as many as may pass, and then closes both.

@@ -4,6 +4,7 @@ import SpeemProtocol
 import SpeemStore
 import SpeemTransport
 import SwiftProtobuf
+import Synchronization
 import Testing
 
 @testable import SpeemDevice
@@ -75,7 +76,13 @@ struct MeetingTests {
         }
         // The first is in line once a second look finds it there.
         while await order.isIdle { await Task.yield() }
-        async let second: Void = order.run { _ = end.yield(2) }
+        let isOver = Mutex(false)
+        async let second: Void = order.run {
+            isOver.withLock { $0 = true }
+            end.yield(2)
+        }
+        for _ in 0..<1000 { await Task.yield() }
+        #expect(!isOver.withLock { $0 })
         open.yield()
         await #expect(throws: Failed.self) { try await first.value }
         try await second
