@@ -115,6 +115,8 @@ public struct ContactRequest: Sendable, Equatable {
         guard let name = String(validating: bytes, as: UTF8.self) else {
             throw IdentityError.malformed("a name")
         }
+        // None at all is no claim.
+        guard name.isEmpty || ContactName.problem(name) == nil else { throw IdentityError.malformed("a name") }
         return name
     }
 }
