@@ -52,19 +52,23 @@ let package = Package(
         .target(name: "CStaticShims"),
     ]
         // Floor 1
-        + floor("SpeemCrypto", ["CSodium", .product(name: "Crypto", package: "swift-crypto")])
+        + floor(
+            "SpeemCrypto", ["CSodium", .product(name: "Crypto", package: "swift-crypto")], tests: ["TestTools"])
         // Floor 2
         + floor("SpeemNoise", ["SpeemCrypto"], testExclude: ["noise_peer.py"])
-        + floor("SpeemStore", ["SpeemCrypto", "CSQLite"])
+        + floor("SpeemStore", ["SpeemCrypto", "CSQLite"], tests: ["TestTools"])
         + floor("SpeemProtocol", [protobuf], exclude: ["speem.proto"])
         + floor("SpeemConfig", [])
         + floor("SpeemQR", [], testExclude: ["check_qr.py"])
         // Floor 3
         + floor("SpeemMailbox", ["SpeemCrypto", "SpeemStore"])
-        + floor("SpeemIdentity", ["SpeemCrypto"])
-        + floor("SpeemSessions", ["SpeemCrypto", "SpeemIdentity"], testExclude: ["reference.py", "vectors"])
+        + floor("SpeemIdentity", ["SpeemCrypto"], tests: ["TestTools"])
+        + floor(
+            "SpeemSessions", ["SpeemCrypto", "SpeemIdentity"], tests: ["TestTools"],
+            testExclude: ["reference", "vectors"])
         // Floor 4
-        + floor("SpeemTransport", ["SpeemCrypto", "SpeemNoise", "SpeemProtocol", protobuf, log] + nio)
+        + floor(
+            "SpeemTransport", ["SpeemCrypto", "SpeemNoise", "SpeemProtocol", protobuf, log] + nio, tests: ["TestTools"])
         + floor("SpeemDiscovery", ["CAvahi", "CStaticShims"])
         // Floor 5
         + floor(
@@ -97,5 +101,9 @@ let package = Package(
                 ] + nio,
                 swiftSettings: settings),
         ]
-        + [.testTarget(name: "TidyTests", swiftSettings: settings)]
+        + [
+            .testTarget(name: "TidyTests", swiftSettings: settings),
+            // What several suites of tests use.
+            .target(name: "TestTools", path: "Tests/TestTools", swiftSettings: settings),
+        ]
 )

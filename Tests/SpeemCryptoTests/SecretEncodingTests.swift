@@ -1,7 +1,6 @@
-import SpeemCrypto
 import Testing
 
-@testable import SpeemSessions
+@testable import SpeemCrypto
 
 @Suite struct SecretEncodingTests {
     @Test func nothingIsEmpty() {
