@@ -30,6 +30,9 @@ let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swif
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
+/// libavahi-client does not tell its version: deploy/lib.sh asks pkg-config, and `speem version --verbose` shows it.
+let avahiVersion = Context.environment["SPEEM_AVAHI_VERSION"]
+
 let package = Package(
     name: "speem-node",
     platforms: [.macOS(.v15)],
@@ -49,7 +52,9 @@ let package = Package(
         .systemLibrary(
             name: "CAvahi", pkgConfig: "avahi-client dbus-1",
             providers: [.apt(["libavahi-client-dev", "libavahi-common-dev", "libdbus-1-dev"])]),
-        .target(name: "CStaticShims"),
+        .target(
+            name: "CStaticShims",
+            cSettings: avahiVersion.map { [.define("SPEEM_AVAHI_VERSION", to: $0)] } ?? []),
     ]
         // Floor 1
         + floor(

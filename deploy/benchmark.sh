@@ -7,6 +7,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 install_packages "${BUILD_PACKAGES[@]}"
 find_swift
+note_versions
 with_progress "building the benchmark" \
     swift build --scratch-path "$SCRATCH_STATIC" -c release --product speem-benchmark -Xswiftc -static-executable
 build_static

@@ -19,6 +19,16 @@ import Testing
         #expect(writer.encoded.exposedCopy() == [1, 2, 3, 4, 5, 6, 7])
     }
 
+    @Test func fieldsOfAnyLengthStandBehindIt() {
+        for count in [0, 1, 255, 256, 65_535] {
+            let field = [UInt8](repeating: 7, count: count)
+            var (secret, plain) = (SecretWriter(), ByteWriter())
+            secret.write(lengthPrefixed: field)
+            plain.write(lengthPrefixed: field)
+            #expect(secret.encoded == SecretBytes(plain.bytes))
+        }
+    }
+
     @Test func everyKindOfFieldIsReadBack() throws {
         var reader = SecretReader(SecretBytes([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]))
         #expect(try reader.readByte() == 1)
