@@ -25,6 +25,7 @@ clean_up() {
 
 install_packages "${BUILD_PACKAGES[@]}"
 find_swift
+note_versions
 with_progress "building the benchmark" \
     swift build --scratch-path "$SCRATCH_STATIC" -c release --product speem-benchmark -Xswiftc -static-executable
 build_static

@@ -223,8 +223,15 @@ fetch_swift() {
     rm -rf "$work"
 }
 
+# note_versions: tells the build (Package.swift) which libavahi-client it links; the library itself does not say.
+note_versions() {
+    SPEEM_AVAHI_VERSION="$(pkg-config --modversion avahi-client)"
+    export SPEEM_AVAHI_VERSION
+}
+
 # build_static: the program as one fully static, stripped file in $SCRATCH_STATIC/speem.
 build_static() {
+    note_versions
     with_progress "building the static binary (the first time takes some minutes)" \
         swift build --scratch-path "$SCRATCH_STATIC" -c release --product speem -Xswiftc -static-executable
     strip -o "$SCRATCH_STATIC/speem" "$SCRATCH_STATIC/release/speem"

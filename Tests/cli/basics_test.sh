@@ -10,9 +10,11 @@ for command in "" run init invite accept contacts verify send inbox sent status 
 done
 prints "version" '^speem [0-9]+\.[0-9]+\.[0-9]+$' "$SPEEM" version
 prints "--version" '^speem [0-9]+\.[0-9]+\.[0-9]+$' "$SPEEM" --version
-for library in 'libsodium 1\.' 'sqlite 3\.' 'libdbus 1\.' 'libavahi-client'; do
+for library in 'libsodium 1\.' 'sqlite 3\.' 'libdbus 1\.' 'libavahi-client [0-9]+\.'; do
     prints "version --verbose names $library" "^$library" "$SPEEM" version --verbose
 done
+
+prints "version --verbose asks avahi-daemon" '^avahi-daemon (says|cannot be asked): .' "$SPEEM" version --verbose
 
 status=0
 out="$("$SPEEM" sned 2>&1)" || status=$?
