@@ -63,11 +63,17 @@ if [ "$text" = "$odd" ]; then ok "odd characters come back as they were"; else b
 is_json "it is not new a second time" '"messages": \[\]' speem bob inbox --json
 
 # Following: what is unread comes at once, the rest as it comes.
-refuses "following without a daemon" 'the daemon is not running' speem bob inbox --follow
+"$SPEEM" inbox --follow --config "$BOX/bob.toml" >"$BOX/alone.out" 2>"$BOX/alone.err" &
+follow=$!
+pids+=("$follow")
+speem alice send bob "to nobody's daemon" >/dev/null
+until_ok "following without a daemon" grep -qx "alice: to nobody's daemon" "$BOX/alone.out"
+kill "$follow"
+if gone "$follow"; then ok "it ends when it is told to, too"; else bad "it ends when it is told to, too"; fi
 start bob
 bob=$PID
 speem alice send bob "before" >/dev/null
-speem bob inbox --follow >"$BOX/follow.out" 2>"$BOX/follow.err" &
+"$SPEEM" inbox --follow --config "$BOX/bob.toml" >"$BOX/follow.out" 2>"$BOX/follow.err" &
 follow=$!
 pids+=("$follow")
 until_ok "following begins with what is unread" grep -qx 'alice: before' "$BOX/follow.out"
@@ -80,7 +86,7 @@ kill "$follow"
 if gone "$follow"; then ok "it ends when it is told to"; else bad "it ends when it is told to"; fi
 is_json "what was followed is read" '"unread": 0' speem bob status --json
 
-speem bob inbox --follow --json >"$BOX/follow.json" 2>"$BOX/follow.err" &
+"$SPEEM" inbox --follow --json --config "$BOX/bob.toml" >"$BOX/follow.json" 2>"$BOX/follow.err" &
 follow=$!
 pids+=("$follow")
 speem alice send bob "as JSON" >/dev/null
