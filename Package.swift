@@ -30,6 +30,9 @@ let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swif
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
+/// libavahi-client does not tell its version: deploy/lib.sh asks pkg-config, and `speem version --verbose` shows it.
+let avahiVersion = Context.environment["SPEEM_AVAHI_VERSION"]
+
 let package = Package(
     name: "speem-node",
     platforms: [.macOS(.v15)],
@@ -49,22 +52,28 @@ let package = Package(
         .systemLibrary(
             name: "CAvahi", pkgConfig: "avahi-client dbus-1",
             providers: [.apt(["libavahi-client-dev", "libavahi-common-dev", "libdbus-1-dev"])]),
-        .target(name: "CStaticShims"),
+        .target(
+            name: "CStaticShims",
+            cSettings: avahiVersion.map { [.define("SPEEM_AVAHI_VERSION", to: $0)] } ?? []),
     ]
         // Floor 1
-        + floor("SpeemCrypto", ["CSodium", .product(name: "Crypto", package: "swift-crypto")])
+        + floor(
+            "SpeemCrypto", ["CSodium", .product(name: "Crypto", package: "swift-crypto")], tests: ["TestTools"])
         // Floor 2
         + floor("SpeemNoise", ["SpeemCrypto"], testExclude: ["noise_peer.py"])
-        + floor("SpeemStore", ["SpeemCrypto", "CSQLite"])
+        + floor("SpeemStore", ["SpeemCrypto", "CSQLite"], tests: ["TestTools"])
         + floor("SpeemProtocol", [protobuf], exclude: ["speem.proto"])
         + floor("SpeemConfig", [])
         + floor("SpeemQR", [], testExclude: ["check_qr.py"])
         // Floor 3
         + floor("SpeemMailbox", ["SpeemCrypto", "SpeemStore"])
-        + floor("SpeemIdentity", ["SpeemCrypto"])
-        + floor("SpeemSessions", ["SpeemCrypto", "SpeemIdentity"], testExclude: ["reference.py", "vectors"])
+        + floor("SpeemIdentity", ["SpeemCrypto"], tests: ["TestTools"])
+        + floor(
+            "SpeemSessions", ["SpeemCrypto", "SpeemIdentity"], tests: ["TestTools"],
+            testExclude: ["reference", "vectors"])
         // Floor 4
-        + floor("SpeemTransport", ["SpeemCrypto", "SpeemNoise", "SpeemProtocol", protobuf, log] + nio)
+        + floor(
+            "SpeemTransport", ["SpeemCrypto", "SpeemNoise", "SpeemProtocol", protobuf, log] + nio, tests: ["TestTools"])
         + floor("SpeemDiscovery", ["CAvahi", "CStaticShims"])
         // Floor 5
         + floor(
@@ -97,5 +106,9 @@ let package = Package(
                 ] + nio,
                 swiftSettings: settings),
         ]
-        + [.testTarget(name: "TidyTests", swiftSettings: settings)]
+        + [
+            .testTarget(name: "TidyTests", swiftSettings: settings),
+            // What several suites of tests use.
+            .target(name: "TestTools", path: "Tests/TestTools", swiftSettings: settings),
+        ]
 )

@@ -2,6 +2,8 @@
 set -euo pipefail
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+# Relative paths on the command line mean the caller's folder.
+CALLER="$PWD"
 cd "$ROOT"
 
 # What the build and the program need, as Debian 12 calls it.
@@ -11,6 +13,8 @@ BUILD_PACKAGES=(libsodium-dev libsqlite3-dev libavahi-client-dev libavahi-common
 SWIFT_VERSION=6.3.1
 SWIFT_SIGNING_KEY=52BB7E3DE28A71BE22EC05FFEF80A866B47A981F
 SWIFT_MINIMUM=6.2
+# Known checksums of that toolchain, as sha256sum prints them: one line for each platform's archive.
+SWIFT_CHECKSUMS="$ROOT/deploy/swift-toolchain.sha256"
 SCRATCH_DEBUG="$ROOT/.build"
 SCRATCH_STATIC="$ROOT/.build-static"
 
@@ -21,30 +25,97 @@ fail() {
     exit 1
 }
 
-# with_progress LABEL COMMAND...: runs it with its output in a log, says every 20 seconds that it goes on, and shows the
-# log when it fails.
-with_progress() {
-    local label="$1" log pid start status=0
-    shift
-    log="$(mktemp "${TMPDIR:-/tmp}/speem-log.XXXXXX")"
-    start=$SECONDS
+# from_caller PATH: a path of the command line, as it was meant.
+from_caller() {
+    case "$1" in
+        /*) printf '%s' "$1" ;;
+        *) printf '%s/%s' "$CALLER" "$1" ;;
+    esac
+}
+
+# Folders that go when the script ends, however it ends. A script with more to do then defines clean_up STATUS.
+TEMPORARY=()
+finish() {
+    local status=$?
+    if declare -F clean_up >/dev/null; then clean_up "$status"; fi
+    if [ ${#TEMPORARY[@]} -gt 0 ]; then rm -rf "${TEMPORARY[@]}"; fi
+}
+trap finish EXIT
+
+# What this script waits for. A shell's background children do not hear Ctrl-C, so it is passed on to them.
+WORKER=""
+interrupted() {
+    trap '' INT TERM
+    printf 'error: interrupted\n' >&2
+    if [ -n "$WORKER" ]; then
+        # shellcheck disable=SC2046 # one word for each process
+        kill $(tree "$WORKER") 2>/dev/null || true
+        # shellcheck disable=SC2046
+        gone "$WORKER" || kill -9 $(tree "$WORKER") 2>/dev/null || true
+    fi
+    exit "$1"
+}
+trap 'interrupted 130' INT
+trap 'interrupted 143' TERM
+
+# tree PID: it, and all processes below it.
+tree() {
+    local child
+    printf '%s ' "$1"
+    for child in $(cat "/proc/$1/task/"*/children 2>/dev/null || true); do tree "$child"; done
+}
+
+# gone PID: waits for a child's end, for 10 seconds at the most.
+gone() {
+    local _
+    for _ in $(seq 1 100); do
+        kill -0 "$1" 2>/dev/null || { wait "$1" 2>/dev/null || true; return 0; }
+        sleep 0.1
+    done
+    return 1
+}
+
+# attended COMMAND...: runs it and returns its status; Ctrl-C ends it, also behind timeout.
+attended() {
+    local status=0
+    "$@" </dev/null &
+    WORKER=$!
+    wait "$WORKER" || status=$?
+    WORKER=""
+    return "$status"
+}
+
+# watched LABEL LOG COMMAND...: the same with its output in LOG, and says every 20 seconds that it goes on.
+watched() {
+    local label="$1" log="$2" start=$SECONDS status=0 ticks=0
+    shift 2
     say "$label"
     "$@" >"$log" 2>&1 </dev/null &
-    pid=$!
-    while kill -0 "$pid" 2>/dev/null; do
-        for _ in 1 2 3 4 5 6 7 8 9 10; do
-            sleep 2
-            kill -0 "$pid" 2>/dev/null || break 2
-        done
-        printf '    … %s s: %s\n' "$((SECONDS - start))" "$(tail -n 1 "$log" | cut -c 1-90)"
+    WORKER=$!
+    while kill -0 "$WORKER" 2>/dev/null; do
+        sleep 1
+        ticks=$((ticks + 1))
+        if [ $((ticks % 20)) -eq 0 ]; then
+            printf '    … %s s: %s\n' "$((SECONDS - start))" "$(tail -n 1 "$log" | cut -c 1-90)"
+        fi
     done
-    wait "$pid" || status=$?
+    wait "$WORKER" || status=$?
+    WORKER=""
+    return "$status"
+}
+
+# with_progress LABEL COMMAND...: runs it, and ends the script with the end of its log when it fails.
+with_progress() {
+    local label="$1" log start=$SECONDS status=0
+    shift
+    log="$(mktemp "${TMPDIR:-/tmp}/speem-log.XXXXXX")"
+    watched "$label" "$log" "$@" || status=$?
     if [ "$status" -ne 0 ]; then
         tail -n 60 "$log" >&2
         fail "$label failed after $((SECONDS - start)) s" "the whole log: $log"
     fi
+    rm -f "$log"
     say "$label: done in $((SECONDS - start)) s"
-    LAST_LOG="$log"
 }
 
 # install_packages PACKAGE...: installs what is missing, with apt.
@@ -88,9 +159,25 @@ find_swift() {
     say "Swift: $(swift --version 2>/dev/null | head -n 1)"
 }
 
-# fetch_swift FOLDER: the official toolchain for Debian 12, its signature checked against the pinned key.
+# known_checksums ARCHIVE: what is known of it, one a line: from the file beside this one, and from SWIFT_SHA256 in the
+# environment.
+known_checksums() {
+    local checksum name
+    if [ -f "$SWIFT_CHECKSUMS" ]; then
+        # sha256sum marks binary reading with an asterisk before the name.
+        while read -r checksum name; do
+            if [ "${name#\*}" = "$1" ]; then printf '%s\n' "$checksum"; fi
+        done <"$SWIFT_CHECKSUMS"
+    fi
+    if [ -n "${SWIFT_SHA256:-}" ]; then printf '%s\n' "$SWIFT_SHA256"; fi
+}
+
+# fetch_swift FOLDER: the official toolchain for Debian 12. Its signature must be by the pinned key, and its checksum one
+# that is known, where one is.
 fetch_swift() {
-    local home="$1" platform=debian12 suffix="" archive url work
+    local home="$1" platform=debian12 suffix="" archive url work checksum known wanted
+    # One that stalls ends, too.
+    local curl=(curl -fsSL --retry 3 --connect-timeout 20 --speed-limit 1000 --speed-time 60)
     case "$(uname -m)" in
         x86_64) ;;
         aarch64) suffix=-aarch64 ;;
@@ -103,31 +190,48 @@ fetch_swift() {
     archive="swift-$SWIFT_VERSION-RELEASE-$platform$suffix.tar.gz"
     url="https://download.swift.org/swift-$SWIFT_VERSION-release/$platform$suffix/swift-$SWIFT_VERSION-RELEASE/$archive"
     work="$(mktemp -d)"
-    curl -fsSL --retry 3 -o "$work/$archive.sig" "$url.sig" || fail "cannot reach $url.sig" \
+    # Beside its place, so that it gets there whole or not at all.
+    TEMPORARY+=("$work" "$home.new")
+    "${curl[@]}" -o "$work/$archive.sig" "$url.sig" || fail "cannot reach $url.sig" \
         "install Swift $SWIFT_VERSION by hand (https://www.swift.org/install/linux), put it into PATH, run this again"
-    with_progress "downloading $archive" curl -fsSL --retry 3 -o "$work/$archive" "$url"
-    export GNUPGHOME="$work/gnupg"
-    mkdir -m 700 "$GNUPGHOME"
-    curl -fsSL --retry 3 -o "$work/keys.asc" https://www.swift.org/keys/all-keys.asc ||
+    with_progress "downloading $archive" "${curl[@]}" -o "$work/$archive" "$url"
+    mkdir -m 700 "$work/gnupg"
+    "${curl[@]}" -o "$work/keys.asc" https://www.swift.org/keys/all-keys.asc ||
         fail "cannot reach swift.org for its signing keys" "install Swift $SWIFT_VERSION by hand and run this again"
-    gpg --quiet --batch --import "$work/keys.asc" 2>/dev/null || true
+    gpg --homedir "$work/gnupg" --quiet --batch --import "$work/keys.asc" 2>/dev/null || true
     # VALIDSIG names the key that signed: any other key than the pinned one is refused, however valid.
-    gpg --batch --status-fd 1 --verify "$work/$archive.sig" "$work/$archive" 2>/dev/null |
-        grep -q "^\[GNUPG:\] VALIDSIG .*$SWIFT_SIGNING_KEY" ||
-        fail "the signature of $archive is not by the pinned Swift key $SWIFT_SIGNING_KEY" "do not use this download: $work"
-    # With SWIFT_SHA256 in the environment the checksum must be that one, too.
-    if [ -n "${SWIFT_SHA256:-}" ]; then
-        printf '%s  %s\n' "$SWIFT_SHA256" "$work/$archive" | sha256sum -c --quiet ||
-            fail "the checksum of $archive is not $SWIFT_SHA256"
+    if ! gpg --homedir "$work/gnupg" --batch --status-fd 1 --verify "$work/$archive.sig" "$work/$archive" \
+        >"$work/verified" 2>/dev/null || ! grep -q "^\[GNUPG:\] VALIDSIG .*$SWIFT_SIGNING_KEY" "$work/verified"; then
+        fail "the signature of $archive is not by the pinned Swift key $SWIFT_SIGNING_KEY" \
+            "the download was thrown away; try again, or install Swift $SWIFT_VERSION by hand"
     fi
-    say "signature is good; sha256 $(sha256sum "$work/$archive" | cut -d ' ' -f 1)"
-    mkdir -p "$home"
-    tar -xzf "$work/$archive" -C "$home" --strip-components=1
+    checksum="$(sha256sum "$work/$archive" | cut -d ' ' -f 1)"
+    known="$(known_checksums "$archive")"
+    for wanted in $known; do
+        [ "$checksum" = "${wanted,,}" ] || fail "the checksum of $archive is $checksum instead of $wanted" \
+            "the download was thrown away; $SWIFT_CHECKSUMS and SWIFT_SHA256 say what is expected"
+    done
+    if [ -n "$known" ]; then
+        say "the signature is good, and the checksum is the known one: sha256 $checksum"
+    else
+        say "the signature is good; no checksum of $archive is known here, so ONLY the signature was checked: sha256 $checksum"
+    fi
+    rm -rf "$home" "$home.new"
+    mkdir -p "$home.new"
+    with_progress "unpacking $archive" tar -xzf "$work/$archive" -C "$home.new" --strip-components=1
+    mv "$home.new" "$home"
     rm -rf "$work"
+}
+
+# note_versions: tells the build (Package.swift) which libavahi-client it links; the library itself does not say.
+note_versions() {
+    SPEEM_AVAHI_VERSION="$(pkg-config --modversion avahi-client)"
+    export SPEEM_AVAHI_VERSION
 }
 
 # build_static: the program as one fully static, stripped file in $SCRATCH_STATIC/speem.
 build_static() {
+    note_versions
     with_progress "building the static binary (the first time takes some minutes)" \
         swift build --scratch-path "$SCRATCH_STATIC" -c release --product speem -Xswiftc -static-executable
     strip -o "$SCRATCH_STATIC/speem" "$SCRATCH_STATIC/release/speem"

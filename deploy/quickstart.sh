@@ -5,7 +5,7 @@
 #
 # Can be run again at any time. FOLDER (default: ./quickstart) stays, for looking around.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-FOLDER="${1:-$ROOT/quickstart}"
+FOLDER="$(from_caller "${1:-$ROOT/quickstart}")"
 
 install_packages "${BUILD_PACKAGES[@]}"
 find_swift

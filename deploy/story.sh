@@ -6,26 +6,24 @@
 # SPEEM is the program; FOLDER is made anew and stays, with two nodes and two devices in it, for looking around.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 [ $# -eq 2 ] || fail "deploy/story.sh takes the program and a folder"
-SPEEM="$(realpath "$1")"
-FOLDER="$2"
+SPEEM="$(realpath "$(from_caller "$1")")"
+FOLDER="$(from_caller "$2")"
 MESSAGES=10
 pids=()
 
-stop_all() {
-    local pid
+# clean_up STATUS: after a failure the daemons' logs say why; then stops the daemons.
+clean_up() {
+    local pid log
+    if [ "$1" -ne 0 ] && [ "$1" -ne 130 ] && [ -f "$FOLDER/.speem-story" ]; then
+        for log in "$FOLDER"/*.log; do
+            [ -s "$log" ] || continue
+            printf -- '--- the end of %s\n' "$log" >&2
+            tail -n 20 "$log" >&2
+        done
+    fi
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
     for pid in "${pids[@]}"; do gone "$pid" || kill -9 "$pid" 2>/dev/null || true; done
 }
-
-# gone PID: waits for a child's end, for 10 seconds at the most.
-gone() {
-    for _ in $(seq 1 100); do
-        kill -0 "$1" 2>/dev/null || { wait "$1" 2>/dev/null || true; return 0; }
-        sleep 0.1
-    done
-    return 1
-}
-trap stop_all EXIT
 
 if [ -e "$FOLDER" ]; then
     [ -f "$FOLDER/.speem-story" ] || fail "$FOLDER exists and was not made by this script" "name another folder"
@@ -59,7 +57,7 @@ start() {
     pids+=("$PID")
     for _ in $(seq 1 100); do
         if [ -S "$FOLDER/$1/control.sock" ] && speem "$1" status --json >/dev/null 2>&1; then return; fi
-        kill -0 "$PID" 2>/dev/null || { cat "$FOLDER/$1.log" >&2; fail "$1 has stopped"; }
+        kill -0 "$PID" 2>/dev/null || fail "$1 has stopped"
         sleep 0.1
     done
     fail "$1 does not start"

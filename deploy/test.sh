@@ -29,6 +29,14 @@ check() {
     fi
 }
 
+# why STATUS START LIMIT: prints that a command which began at START (of SECONDS) was ended by timeout, if it was.
+why() {
+    case "$1" in
+        # 137: it did not listen to TERM. Without the time it was killed by somebody else.
+        124 | 137) if [ $((SECONDS - $2)) -ge "$3" ]; then printf '    it took longer than %s s\n' "$3" >&2; fi ;;
+    esac
+}
+
 install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
 find_swift
 
@@ -43,23 +51,32 @@ check "swift format lint --strict is clean" swift format lint --strict --recursi
 
 with_progress "building the tests" swift build --scratch-path "$SCRATCH_DEBUG" --build-tests \
     --explicit-target-dependency-import-check error
+
 # run_tests WORDS OPTION...: runs a part of the tests and counts them.
 run_tests() {
-    local words="$1" log status=0 count
+    local words="$1" log start=$SECONDS status=0 count
     shift
-    say "running the tests: $words"
-    log="$(mktemp)"
-    timeout -k 10 "$SUITE_SECONDS" swift test --scratch-path "$SCRATCH_DEBUG" --skip-build "$@" >"$log" 2>&1 </dev/null || status=$?
+    log="$(mktemp "${TMPDIR:-/tmp}/speem-tests.XXXXXX")"
+    watched "running the tests: $words" "$log" timeout -k 10 "$SUITE_SECONDS" \
+        swift test --scratch-path "$SCRATCH_DEBUG" --skip-build "$@" || status=$?
     grep -E '(✘|recorded an issue|skipped)' "$log" | cut -c 1-300 | head -n 60 || true
     grep -E 'Test run with' "$log" || true
     count="$(sed -n 's/.*Test run with \([0-9]*\) tests.*/\1/p' "$log" | tail -n 1)"
     if [ "$status" -eq 0 ] && [ "${count:-0}" -gt 0 ]; then
         passed=$((passed + count))
-    else
-        failed=$((failed + 1))
-        tail -n 20 "$log" | cut -c 1-300 >&2
+        rm -f "$log"
+        return
     fi
-    rm -f "$log"
+    failed=$((failed + 1))
+    {
+        printf '    FAILED: %s (status %s)\n' "$words" "$status"
+        why "$status" "$start" "$SUITE_SECONDS"
+        # A trap of Swift's says where in the middle of the log, with the stack behind it.
+        grep -n -B 5 -A 40 -E 'Fatal error|Crash' "$log" | cut -c 1-300 | head -n 120 || true
+        printf -- '--- the end of the log\n'
+        tail -n 60 "$log" | cut -c 1-300
+        printf 'the whole log: %s\n' "$log"
+    } >&2
 }
 
 # Those with sockets run on their own: beside suites that keep both cores busy they would wait for time-outs.
@@ -72,27 +89,50 @@ SPEEM="$SCRATCH_STATIC/speem"
 size="$(stat -c %s "$SPEEM")"
 say "the program: $size bytes, stripped"
 is_static() { file "$SPEEM" | grep -q 'statically linked'; }
-# Full Foundation brings ICU, and 44 MB with it.
-has_no_icu() { ! nm "$SCRATCH_STATIC/release/speem" | grep -qE ' (ucal_|uloc_)'; }
+# Full Foundation brings ICU, and 44 MB with it. The symbols go through a file: with a pipe, an nm that fails would look
+# the same as one that finds nothing; and so would a program without symbols.
+SYMBOLS="$(mktemp)"
+TEMPORARY+=("$SYMBOLS")
+has_no_icu() {
+    nm "$SCRATCH_STATIC/release/speem" >"$SYMBOLS" || return 1
+    grep -q ' main$' "$SYMBOLS" || return 1
+    ! grep -qE ' (ucal_|uloc_)' "$SYMBOLS"
+}
 check "it is statically linked" is_static
 check "there is no ICU in it" has_no_icu
 check "it has at most $SIZE_LIMIT bytes" test "$size" -le "$SIZE_LIMIT"
 
+RESULTS="$(mktemp)"
+TEMPORARY+=("$RESULTS")
+export SPEEM RESULTS
 for script in Tests/cli/*_test.sh; do
     say "$script"
-    results="$(mktemp)"
+    : >"$RESULTS"
+    start=$SECONDS
     status=0
-    SPEEM="$SPEEM" RESULTS="$results" timeout -k 10 "$SCRIPT_SECONDS" bash "$script" || status=$?
-    passed=$((passed + $(grep -c '^ok' "$results" || true)))
-    broken="$(grep -c '^failed' "$results" || true)"
-    # A script that ends early has failed, whatever it counted.
-    if [ "$status" -ne 0 ] && [ "$broken" -eq 0 ]; then broken=1; fi
+    attended timeout -k 10 "$SCRIPT_SECONDS" bash "$script" || status=$?
+    passed=$((passed + $(grep -c '^ok' "$RESULTS" || true)))
+    broken="$(grep -c '^failed' "$RESULTS" || true)"
+    # Status 1 is a script that went through and has said what failed. One that ends early has failed, whatever it counted.
+    if [ "$status" -ne 0 ] && { [ "$status" -ne 1 ] || [ "$broken" -eq 0 ]; }; then
+        broken=$((broken + 1))
+        printf '    FAILED: %s (status %s)\n' "$script" "$status" >&2
+        why "$status" "$start" "$SCRIPT_SECONDS"
+    fi
     failed=$((failed + broken))
-    rm -f "$results"
 done
 
+# Twice in one folder: the script promises that it can be run again.
+story() {
+    local start=$SECONDS status=0
+    attended timeout -k 10 "$SCRIPT_SECONDS" deploy/story.sh "$SPEEM" "$SCRATCH_STATIC/story" || status=$?
+    why "$status" "$start" "$SCRIPT_SECONDS"
+    return "$status"
+}
 say "the main job"
-check "the main job" timeout -k 10 "$SCRIPT_SECONDS" deploy/story.sh "$SPEEM" "$SCRATCH_STATIC/story"
+check "the main job" story
+say "the main job, again in the same folder"
+check "the main job, again in the same folder" story
 
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

@@ -25,6 +25,13 @@ public struct ByteReader: Sendable {
         return Array(bytes[offset..<(offset + count)])
     }
 
+    /// The next `count` bytes, in memory that wipes itself; wiping the input is the caller's duty.
+    public mutating func readSecret(_ count: Int) throws(Truncated) -> SecretBytes {
+        guard count >= 0, count <= remaining else { throw Truncated() }
+        defer { offset += count }
+        return SecretBytes(bytes[offset..<(offset + count)])
+    }
+
     /// The next byte.
     public mutating func readByte() throws(Truncated) -> UInt8 {
         guard remaining > 0 else { throw Truncated() }

@@ -18,7 +18,13 @@ public enum Padme {
     /// `bytes`, 0x80 and zeros up to the first Padmé length that has room for them and for `minimum` bytes.
     public static func pad(_ bytes: [UInt8], minimum: Int = 0) -> [UInt8] {
         let target = paddedLength(max(bytes.count + 1, minimum))
-        return bytes + [0x80] + [UInt8](repeating: 0, count: target - bytes.count - 1)
+        // In one piece of memory: a caller can wipe all that there is of the contents.
+        var padded: [UInt8] = []
+        padded.reserveCapacity(target)
+        padded += bytes
+        padded.append(0x80)
+        padded.append(contentsOf: repeatElement(0, count: target - padded.count))
+        return padded
     }
 
     /// Takes off what ``pad(_:minimum:)`` put on.

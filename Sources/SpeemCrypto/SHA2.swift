@@ -6,10 +6,15 @@ public enum SHA256 {
     public static let length = 32
 
     /// The digest of `bytes`, 32 bytes.
-    public static func hash(_ bytes: [UInt8]) -> [UInt8] {
+    public static func hash(_ bytes: [UInt8]) -> [UInt8] { bytes.withUnsafeBytes { hash($0) } }
+
+    /// The digest of `secret`, 32 bytes; it is copied nowhere.
+    public static func hash(_ secret: SecretBytes) -> [UInt8] { secret.withUnsafeBytes { hash($0) } }
+
+    private static func hash(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
         _ = Sodium.ready
         return [UInt8](unsafeUninitializedCapacity: length) { buffer, initialized in
-            _ = crypto_hash_sha256(buffer.octets, bytes, UInt64(bytes.count))
+            _ = crypto_hash_sha256(buffer.octets, bytes.octets, UInt64(bytes.count))
             initialized = length
         }
     }

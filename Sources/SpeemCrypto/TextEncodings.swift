@@ -2,13 +2,28 @@
 public enum Hex {
     /// Two digits a byte.
     public static func encode(_ bytes: some Sequence<UInt8>) -> String {
-        let digits: [UInt8] = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
         for byte in bytes {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
+            text.append(digit(byte >> 4))
+            text.append(digit(byte & 15))
         }
         return String(decoding: text, as: UTF8.self)
+    }
+
+    /// The text of `secret`, in memory that wipes itself.
+    public static func encode(_ secret: SecretBytes) -> SecretBytes {
+        SecretBytes(count: secret.count * 2) { text in
+            secret.withUnsafeBytes { bytes in
+                for (index, byte) in bytes.enumerated() {
+                    text[index * 2] = digit(byte >> 4)
+                    text[index * 2 + 1] = digit(byte & 15)
+                }
+            }
+        }
+    }
+
+    private static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 
     /// The bytes of `text`, in either case; nil when it is not hexadecimal.
@@ -16,13 +31,7 @@ public enum Hex {
         var bytes: [UInt8] = []
         var high: UInt8?
         for character in text.utf8 {
-            let digit: UInt8
-            switch character {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = character - UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = character - UInt8(ascii: "a") + 10
-            case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = character - UInt8(ascii: "A") + 10
-            default: return nil
-            }
+            guard let digit = value(of: character) else { return nil }
             if let first = high {
                 bytes.append(first << 4 | digit)
                 high = nil
@@ -31,6 +40,27 @@ public enum Hex {
             }
         }
         return high == nil ? bytes : nil
+    }
+
+    /// The bytes of `text` (ASCII), in memory that wipes itself; nil when it is not hexadecimal.
+    public static func decodeSecret(_ text: ArraySlice<UInt8>) -> SecretBytes? {
+        struct Malformed: Error {}
+        guard text.count.isMultiple(of: 2) else { return nil }
+        return try? SecretBytes(count: text.count / 2) { (bytes) throws(Malformed) in
+            for (index, character) in text.enumerated() {
+                guard let value = value(of: character) else { throw Malformed() }
+                bytes[index / 2] = bytes[index / 2] << 4 | value
+            }
+        }
+    }
+
+    private static func value(of character: UInt8) -> UInt8? {
+        switch character {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): character - UInt8(ascii: "A") + 10
+        default: nil
+        }
     }
 }
 
@@ -59,6 +89,8 @@ public enum Base32 {
     /// The bytes of `text`, in either case; nil for a foreign character, an impossible length or bits left over.
     public static func decode(_ text: some StringProtocol) -> [UInt8]? {
         var bytes: [UInt8] = []
+        // Once: a caller that wipes the array has then wiped all of it.
+        bytes.reserveCapacity(text.utf8.count * 5 / 8)
         var buffer: UInt32 = 0
         var bits = 0
         for character in text.utf8 {

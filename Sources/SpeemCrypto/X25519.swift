@@ -18,7 +18,31 @@ public enum X25519 {
         init(unchecked bytes: [UInt8]) {
             self.bytes = bytes
         }
+
+        /// Whether the key is of low order: every shared secret with it is all zeros, whoever computes it. The highest
+        /// bit does not count (RFC 7748, section 5).
+        public var isWeak: Bool {
+            var masked = bytes
+            masked[X25519.length - 1] &= 0x7f
+            return X25519.lowOrder.contains(masked)
+        }
     }
+
+    /// The points of order 1, 2, 4 and 8, of the curve and its twist, with the encodings above p that mean the same.
+    static let lowOrder: Set<[UInt8]> = {
+        let ends: [UInt8] = [UInt8](repeating: 0xff, count: 30) + [0x7f]
+        return [
+            [UInt8](repeating: 0, count: 32), [1] + [UInt8](repeating: 0, count: 31),
+            [
+                0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda,
+                0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00,
+            ],
+            [
+                0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef, 0x5b, 0x04,
+                0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57,
+            ], [0xec] + ends, [0xed] + ends, [0xee] + ends,
+        ]
+    }()
 
     /// A private key, 32 bytes that wipe themselves, with its public key.
     public struct PrivateKey: Sendable, Equatable {

@@ -27,6 +27,11 @@ struct AcceptFlow: Sendable {
     func accept(_ invite: Invite, from inviter: Invite.Inviter, name: String?) async throws -> Contact {
         guard inviter.account != state.account else { throw DeviceError.ownInvite }
         let begun = try await pending(invite.secret)
+        let now = clock.seconds()
+        // What was begun in time goes on: its answer may only be lost.
+        guard begun != nil || invite.expires == 0 || invite.expires >= UInt64(clamping: now) else {
+            throw DeviceError.invite("the invite has expired", hint: "ask for a new invite")
+        }
         if let known = try await state.store.read({ try ContactRows.find(account: inviter.account, in: $0) }),
             begun?.contact != known.id
         {
@@ -35,27 +40,37 @@ struct AcceptFlow: Sendable {
             throw DeviceError.alreadyContact(known.name)
         }
         if let name, begun == nil {
-            try ContactName.check(name)
+            try DeviceError.check(name: name)
             guard try await !state.store.read({ try ContactRows.isTaken(name, in: $0) }) else {
                 throw DeviceError.nameTaken(name)
             }
         }
         let plan = try await prepare(invite, inviter, name: name)
-        let now = clock.seconds()
         try await InviteFlow(state: state, connections: connections, clock: clock).register(
             secret: plan.reciprocal, lifetime: Self.reciprocalLifetime, expires: now + Self.reciprocalLifetime)
         do {
             return try await redeem(plan, inviter: inviter)
         } catch TransportError.refused(let address) {
-            try await giveUp(plan)
-            throw DeviceError.invite(
-                "the node at \(address) does not know this invite: it was withdrawn, or used or expired long ago",
-                hint: "ask for a new invite")
+            // Where nothing was sent yet, nothing can have been done.
+            guard let first = plan.first else {
+                try await giveUp(plan)
+                throw DeviceError.invite(
+                    "the node at \(address) does not know this invite: it was withdrawn, or used or expired long ago",
+                    hint: "ask for a new invite")
+            }
+            if await connections.isKnown(plan.permanent) { return try await finish(plan, first) }
+            throw DeviceError.outcomeUnknown(
+                "it is not known whether the node at \(address) has accepted the request: its answer was lost, and now it closes without a word",
+                hint: "run the same command again")
         } catch let error as RefusalError {
             guard !error.isTemporary else { throw DeviceError.refused(error.description) }
+            if let first = plan.first, await connections.isKnown(plan.permanent) {
+                return try await finish(plan, first)
+            }
             try await giveUp(plan)
             throw DeviceError.invite("the invite cannot be used: \(error)", hint: "ask for a new invite")
         } catch let error as IdentityError {
+            // From the chain, which is fetched before anything is sent.
             try await giveUp(plan)
             throw DeviceError.invite("the node serves another roster than the invite promises: \(error)", hint: nil)
         }
@@ -63,12 +78,11 @@ struct AcceptFlow: Sendable {
 
     private func redeem(_ plan: Plan, inviter: Invite.Inviter) async throws -> Contact {
         let connection = try await connections.connection(plan.oneTime)
-        var plan = plan
-        if plan.first == nil {
-            plan = try await request(plan, inviter: inviter, over: connection)
-        }
-        guard let first = plan.first, let contactID = plan.contact else {
-            preconditionFailure("a request that was written down has an envelope and a contact")
+        let first: OutgoingEnvelope
+        if let written = plan.first {
+            first = written
+        } else {
+            first = try await request(plan, inviter: inviter, over: connection)
         }
         let key = plan.permanentKey
         let response = try await connection.request(
@@ -81,27 +95,42 @@ struct AcceptFlow: Sendable {
         await connections.close(plan.oneTime)
         try response.requireNoRefusal()
         guard case .redeemed = response.kind else { throw TransportError.violation("not a redemption") }
+        return try await finish(plan, first)
+    }
+
+    /// The node has the permanent key and the request.
+    private func finish(_ plan: Plan, _ first: OutgoingEnvelope) async throws -> Contact {
+        await connections.close(plan.oneTime)
         let secret = plan.secret
         let oneTime = plan.oneTime
-        let contact = try await state.store.write { connection -> Contact? in
+        return try await state.store.write { connection in
+            let contact =
+                try connection.first(
+                    "SELECT contact FROM pending_accept WHERE secret = ?", .secret(secret)
+                ) { row throws(StoreError) in try row.optionalInteger(0) } ?? nil
             try connection.execute("DELETE FROM pending_accept WHERE secret = ?", .secret(secret))
             try InitiatorRows.delete(oneTime, in: connection)
-            return try ContactRows.find(contactID, in: connection)
+            guard let contact = try contact.flatMap({ try ContactRows.find($0, in: connection) }) else {
+                throw DeviceError.damaged("an accepted invite")
+            }
+            try InitiatorRows.deleteUnused(plan.permanent, in: connection)
+            return contact
         }
-        guard let contact else { preconditionFailure("the contact was written down with its request") }
-        return contact
     }
 
     /// Checks the inviter's chain, begins a session, and writes down contact, session and request in one commit.
     private func request(
         _ plan: Plan, inviter: Invite.Inviter, over connection: ClientConnection
-    ) async throws -> Plan {
+    ) async throws -> OutgoingEnvelope {
         let roster = try await fetchRoster(of: inviter, over: connection)
         guard let device = roster.devices.first else { throw IdentityError.malformed("a roster without devices") }
         let peer = SessionParty(account: inviter.account, device: device)
-        let bundle = try await takePrekeys(of: device, over: connection)
+        let bundle = try await connection.takePrekeys(of: device)
         let state = state
         return try await state.store.write { connection in
+            if let known = try ContactRows.find(account: inviter.account, in: connection) {
+                throw DeviceError.alreadyContact(known.name)
+            }
             var session = try Session.initiate(
                 local: state.local, peer: peer, bundle: bundle, random: state.random)
             let own = try OwnRoster.load(account: state.account, in: connection)
@@ -127,10 +156,7 @@ struct AcceptFlow: Sendable {
                 WHERE secret = ?
                 """, .integer(contact), .blob(first.device), .blob(first.envelopeID), .blob(first.header),
                 .blob(first.body), .secret(plan.secret))
-            var next = plan
-            next.contact = contact
-            next.first = first
-            return next
+            return first
         }
     }
 
@@ -145,18 +171,5 @@ struct AcceptFlow: Sendable {
             guard chain.more, !chain.entries.isEmpty, entries.count <= Roster.maxEntries else { break }
         }
         return try Roster(verifying: entries, account: inviter.account, through: inviter.head)
-    }
-
-    private func takePrekeys(
-        of device: DeviceEntry, over connection: ClientConnection
-    ) async throws -> SpeemSessions.PrekeyBundle {
-        let response = try await connection.request(
-            .with { $0.prekeyTake = .with { $0.device = Data(device.id.bytes) } })
-        try response.requireNoRefusal()
-        guard case .prekeyBundle(let bundle) = response.kind else { throw TransportError.violation("not prekeys") }
-        return try PrekeyBundle(
-            device: device, signed: [UInt8](bundle.signedPrekey), kem: [UInt8](bundle.kemPrekey),
-            isLastResort: bundle.lastResort,
-            oneTime: bundle.oneTimePrekey.isEmpty ? nil : [UInt8](bundle.oneTimePrekey))
     }
 }

@@ -13,7 +13,7 @@ extension AcceptFlow {
         let oneTime: Int64
         /// The secret of the invite that is offered in return.
         let reciprocal: SecretBytes
-        /// Set once the request is sealed.
+        /// Set once the request is sealed: from then on it may have been sent.
         var contact: Int64?
         var first: OutgoingEnvelope?
     }
@@ -72,38 +72,17 @@ extension AcceptFlow {
             reciprocal: row.reciprocal, contact: row.contact, first: row.first)
     }
 
-    /// The invite is dead: nothing stays of the attempt.
+    /// The invite is dead: nothing stays of the attempt. A contact who has answered by another way stays.
     func giveUp(_ plan: Plan) async throws {
         await connections.close(plan.oneTime)
         try await state.store.write { connection in
             try connection.execute("DELETE FROM pending_accept WHERE secret = ?", .secret(plan.secret))
-            let contact = try connection.first(
-                "SELECT id FROM contact WHERE initiator = ?", .integer(plan.permanent)
-            ) { row throws(StoreError) in try row.integer(0) }
-            if let contact { try connection.execute("DELETE FROM contact WHERE id = ?", .integer(contact)) }
+            try connection.execute(
+                "DELETE FROM contact WHERE initiator = ? AND state = ? AND redeem_secret IS NULL",
+                .integer(plan.permanent), .integer(Contact.State.requested.rawValue))
             try connection.execute("DELETE FROM invite WHERE secret = ?", .secret(plan.reciprocal))
             try InitiatorRows.delete(plan.oneTime, in: connection)
-            try InitiatorRows.delete(plan.permanent, in: connection)
+            try InitiatorRows.deleteUnused(plan.permanent, in: connection)
         }
-    }
-}
-
-/// Names that people and contacts give.
-enum ContactName {
-    /// - Throws: ``DeviceError/badName(_:)``.
-    static func check(_ name: String) throws(DeviceError) {
-        guard !name.isEmpty else { throw .badName("it is empty") }
-        guard name.utf8.count <= ContactRequest.maxNameBytes else {
-            throw .badName("it has more than \(ContactRequest.maxNameBytes) bytes")
-        }
-        guard
-            name.unicodeScalars.allSatisfy({
-                $0.properties.generalCategory != .control
-                    && $0.properties
-                        .generalCategory != .format
-                    && !$0.properties.isWhitespace || $0 == " "
-            }), name.first != " ",
-            name.last != " "
-        else { throw .badName("it holds control characters, or begins or ends with a space") }
     }
 }

@@ -25,11 +25,13 @@ struct Contact: Sendable {
     /// The safety number was compared.
     let isVerified: Bool
     let initiator: Int64
+    /// Why nothing can be brought to the contact any more.
+    let problem: String?
 }
 
 /// Contacts in the store.
 enum ContactRows {
-    private static let columns = "SELECT id, account, name, state, verified, initiator FROM contact"
+    private static let columns = "SELECT id, account, name, state, verified, initiator, problem FROM contact"
 
     static func all(in connection: Connection) throws -> [Contact] {
         try connection.query(columns + " ORDER BY name", row: read).map { try decode($0) }
@@ -54,21 +56,21 @@ enum ContactRows {
     }
 
     private typealias Fields = (
-        id: Int64, account: [UInt8], name: String, state: Int64, verified: Bool, initiator: Int64
+        id: Int64, account: [UInt8], name: String, state: Int64, verified: Bool, initiator: Int64, problem: String?
     )
 
     private static func read(_ row: Row) throws(StoreError) -> Fields {
         (
             try row.integer(0), try row.blob(1), try row.text(2), try row.integer(3), try row.flag(4),
-            try row.integer(5)
+            try row.integer(5), try row.optionalText(6)
         )
     }
 
     private static func decode(_ fields: Fields) throws -> Contact {
         Contact(
-            id: fields.id, account: try AccountPublicKey(fields.account), name: fields.name,
-            state: Contact.State(rawValue: fields.state) ?? .requested, isVerified: fields.verified,
-            initiator: fields.initiator)
+            id: fields.id, account: try DeviceError.stored("a contact") { try AccountPublicKey(fields.account) },
+            name: fields.name, state: Contact.State(rawValue: fields.state) ?? .requested,
+            isVerified: fields.verified, initiator: fields.initiator, problem: fields.problem)
     }
 
     /// Adds a contact; `name` is what the person chose, else `claimed` is what the other side calls itself.
@@ -91,38 +93,49 @@ enum ContactRows {
 
     /// A name that no contact has: names are told by strangers, and must not pass for those of others.
     private static func freeName(
-        _ wanted: String, account: AccountPublicKey, in connection: Connection
+        _ wanted: String, account: AccountPublicKey, except own: Int64? = nil, in connection: Connection
     ) throws(StoreError) -> String {
         let base = wanted.isEmpty ? "contact-" + Hex.encode(account.bytes.prefix(3)) : wanted
         var candidate = base
         var number = 2
-        while try isTaken(candidate, in: connection) {
+        while try isTaken(candidate, except: own, in: connection) {
             candidate = "\(base)-\(number)"
             number += 1
         }
         return candidate
     }
 
-    static func isTaken(_ name: String, in connection: Connection) throws(StoreError) -> Bool {
-        try connection.first("SELECT 1 FROM contact WHERE name = ?", .text(name)) { row throws(StoreError) in
-            try row.integer(0)
-        } != nil
+    /// Whether another contact has this name, or one that looks like it.
+    static func isTaken(
+        _ name: String, except own: Int64? = nil, in connection: Connection
+    ) throws(StoreError) -> Bool {
+        let folded = ContactName.folded(name)
+        var isTaken = false
+        try connection.forEach("SELECT name FROM contact WHERE id IS NOT ?", .optional(own)) {
+            row throws(StoreError) in
+            isTaken = ContactName.folded(try row.text(0)) == folded
+            return isTaken ? .stop : .next
+        }
+        return isTaken
     }
 
     static func roster(of contact: Contact, in connection: Connection) throws -> Roster {
         let entries = try connection.query(
             "SELECT encoded FROM contact_roster WHERE contact = ? ORDER BY sequence", .integer(contact.id)
         ) { row throws(StoreError) in try row.blob(0) }
-        return try Roster(verifying: entries, account: contact.account)
+        return try DeviceError.stored("a contact's roster entry") {
+            try Roster(verifying: entries, account: contact.account)
+        }
     }
 
-    /// The other side has accepted; a name that the person gave stays.
+    /// The other side has accepted, and says what it is called: once. A name that the person gave stays.
     static func confirm(_ contact: Contact, claimed: String, in connection: Connection) throws(StoreError) {
+        guard contact.state == .requested else { return }
         try connection.execute(
             "UPDATE contact SET state = ? WHERE id = ?", .integer(Contact.State.confirmed.rawValue),
             .integer(contact.id))
-        guard !claimed.isEmpty, claimed != contact.name else { return }
-        let free = try freeName(claimed, account: contact.account, in: connection)
+        guard !claimed.isEmpty else { return }
+        let free = try freeName(claimed, account: contact.account, except: contact.id, in: connection)
         try connection.execute(
             "UPDATE contact SET name = ? WHERE id = ? AND name_is_given = 0", .text(free), .integer(contact.id))
     }
@@ -130,41 +143,5 @@ enum ContactRows {
     static func setVerified(_ contact: Int64, _ verified: Bool, in connection: Connection) throws(StoreError) {
         try connection.execute(
             "UPDATE contact SET verified = ? WHERE id = ?", .flag(verified), .integer(contact))
-    }
-
-    // MARK: The grant that a contact offered in return
-
-    struct Redeem: Sendable {
-        let contact: Int64
-        let secret: SecretBytes
-        let initiator: Int64
-        let oneTime: Int64
-    }
-
-    static func setRedeem(
-        _ contact: Int64, secret: SecretBytes, oneTime: Int64, in connection: Connection
-    ) throws(StoreError) {
-        try connection.execute(
-            "UPDATE contact SET redeem_secret = ?, redeem_initiator = ? WHERE id = ?", .secret(secret),
-            .integer(oneTime), .integer(contact))
-    }
-
-    static func redeems(in connection: Connection) throws(StoreError) -> [Redeem] {
-        try connection.query(
-            """
-            SELECT id, redeem_secret, initiator, redeem_initiator FROM contact WHERE redeem_secret IS NOT NULL
-            """
-        ) { row throws(StoreError) in
-            Redeem(
-                contact: try row.integer(0), secret: try row.secret(1), initiator: try row.integer(2),
-                oneTime: try row.integer(3))
-        }
-    }
-
-    static func redeemed(_ redeem: Redeem, in connection: Connection) throws(StoreError) {
-        try connection.execute(
-            "UPDATE contact SET redeem_secret = NULL, redeem_initiator = NULL WHERE id = ?",
-            .integer(redeem.contact))
-        try InitiatorRows.delete(redeem.oneTime, in: connection)
     }
 }

@@ -10,13 +10,26 @@ import SwiftProtobuf
     import Foundation
 #endif
 
-/// Takes queued envelopes to the contacts' nodes, in order for each contact.
+/// Takes queued envelopes to one contact's node, oldest first.
+///
+/// Many are on their way at once, and the node keeps their order. After a refusal that passes, such as a full mailbox,
+/// they go one at a time until nothing waits any more: what was on its way together with the refused one may have
+/// overtaken it, and nothing else does.
 struct Courier: Sendable {
     let state: DeviceState
     let connections: NodeConnections
+    /// Contacts whose node has refused something for now.
+    private let careful = ContactSet()
 
     /// Envelopes of one contact that are on their way at once.
     private static let window = 32
+    /// The longest that a node's advice to wait is followed.
+    private static let maxAdvice: UInt32 = 3_600_000
+
+    init(state: DeviceState, connections: NodeConnections) {
+        self.state = state
+        self.connections = connections
+    }
 
     /// What came of a round.
     struct Outcome: Sendable {
@@ -25,61 +38,108 @@ struct Courier: Sendable {
         var isWaiting = false
         /// Why, in the words of the last failure.
         var reason: String?
-    }
+        /// How long the node wants to be left alone.
+        var retryAfter: Duration = .zero
 
-    /// Tries everything that waits, all contacts side by side.
-    func deliver() async throws -> Outcome {
-        let contacts = try await state.store.read { try OutgoingRows.waitingContacts(in: $0) }
-        return await withTaskGroup(of: Outcome.self) { group in
-            for contact in contacts { group.addTask { await deliver(to: contact) } }
-            var total = Outcome()
-            for await outcome in group {
-                total.stored += outcome.stored
-                total.isWaiting = total.isWaiting || outcome.isWaiting
-                total.reason = outcome.reason ?? total.reason
-            }
-            return total
+        mutating func wait(_ error: any Error) {
+            isWaiting = true
+            reason = "\(error)"
+            guard let refusal = error as? RefusalError else { return }
+            let advice = min(refusal.retryAfterMilliseconds, Courier.maxAdvice)
+            retryAfter = max(retryAfter, .milliseconds(Int64(advice)))
+        }
+
+        mutating func add(_ other: Outcome) {
+            stored += other.stored
+            isWaiting = isWaiting || other.isWaiting
+            reason = other.reason ?? reason
+            retryAfter = max(retryAfter, other.retryAfter)
         }
     }
 
-    private func deliver(to contactID: Int64) async -> Outcome {
+    /// Tries everything that waits for a contact: first the grant that lets us in.
+    func deliver(to contact: Int64) async -> Outcome {
         var outcome = Outcome()
         do {
-            guard let contact = try await state.store.read({ try ContactRows.find(contactID, in: $0) }) else {
-                return outcome
-            }
-            while true {
-                let waiting = try await state.store.read {
-                    try OutgoingRows.waiting(contact: contactID, limit: Int64(Self.window), in: $0)
-                }
-                guard !waiting.isEmpty else { return outcome }
-                let connection = try await connections.connection(contact.initiator)
-                try await deposit(waiting, over: connection, &outcome)
-                if outcome.isWaiting { return outcome }
-            }
+            try await deliver(to: contact, &outcome)
         } catch {
-            state.logger.debug("contact \(contactID): \(error)")
-            outcome.isWaiting = true
-            outcome.reason = "\(error)"
-            return outcome
+            state.logger.debug("contact \(contact): \(error)")
+            outcome.wait(error)
+        }
+        return outcome
+    }
+
+    private func deliver(to id: Int64, _ outcome: inout Outcome) async throws {
+        if let redeem = try await state.store.read({ try RedeemRows.find(id, in: $0) }) {
+            let before = try await state.store.read { try ContactRows.find(id, in: $0) }
+            do {
+                try await RedeemFlow(state: state, connections: connections).redeem(redeem)
+            } catch {
+                // With another key of ours at that node, what waits need not wait for this one.
+                guard before?.initiator != redeem.permanent else { throw error }
+                outcome.wait(error)
+            }
+        }
+        guard let contact = try await state.store.read({ try ContactRows.find(id, in: $0) }) else { return }
+        if let problem = contact.problem {
+            return try await state.store.write { connection in
+                try OutgoingRows.fail(contact: id, reason: problem, in: connection)
+                try connection.execute("UPDATE contact SET renew = 0 WHERE id = ?", .integer(id))
+            }
+        }
+        try await renewSession(contact, &outcome)
+        while true {
+            let limit = careful.contains(id) ? 1 : Self.window
+            let waiting = try await state.store.read {
+                try OutgoingRows.waiting(contact: id, limit: Int64(limit), in: $0)
+            }
+            guard !waiting.isEmpty else { return careful.remove(id) }
+            let connection = try await connections.connection(contact.initiator)
+            guard try await deposit(waiting, over: connection, &outcome) else {
+                careful.insert(id)
+                return
+            }
         }
     }
 
-    /// Sends a window of deposits in their order, which the node keeps; their answers are kept in one commit.
+    /// A session that cannot be begun now holds nothing up: the old one still sends.
+    private func renewSession(_ contact: Contact, _ outcome: inout Outcome) async throws {
+        let isDue = try await state.store.read { connection in
+            try connection.first("SELECT renew FROM contact WHERE id = ?", .integer(contact.id)) {
+                row throws(StoreError) in try row.flag(0)
+            } ?? false
+        }
+        guard isDue else { return }
+        let connection = try await connections.connection(contact.initiator)
+        do {
+            try await SessionRenewal(state: state).renew(contact, over: connection)
+        } catch {
+            state.logger.debug("no new session with contact \(contact.id): \(error)")
+            outcome.wait(error)
+        }
+    }
+
+    /// Sends a window of deposits in their order; their answers are kept in one commit.
+    ///
+    /// - Returns: false when one was refused for now.
     private func deposit(
         _ envelopes: [OutgoingEnvelope], over connection: ClientConnection, _ outcome: inout Outcome
-    ) async throws {
+    ) async throws -> Bool {
         let responses = try await connection.request(
             all: envelopes.map { envelope in .with { $0.deposit = .init(envelope) } })
-        let answers = zip(envelopes, responses)
-        var refusal: RefusalError?
+        var refusals: [RefusalError] = []
         var results: [(envelope: OutgoingEnvelope, failure: String?)] = []
-        for (envelope, response) in answers {
+        for (envelope, response) in zip(envelopes, responses) {
             switch response.kind {
             case .deposited: results.append((envelope, nil))
             case .refusal(let words):
                 let error = RefusalError(words)
-                if error.isTemporary { refusal = error } else { results.append((envelope, error.description)) }
+                if error.isTemporary {
+                    refusals.append(error)
+                } else {
+                    state.logger.warning("a message was refused for good: \(error)")
+                    results.append((envelope, error.description))
+                }
             default: throw TransportError.violation("not an answer to a deposit")
             }
         }
@@ -94,10 +154,8 @@ struct Courier: Sendable {
             }
         }
         outcome.stored += settled.count { $0.failure == nil }
-        if let refusal {
-            outcome.isWaiting = true
-            outcome.reason = refusal.description
-        }
+        for refusal in refusals { outcome.wait(refusal) }
+        return refusals.isEmpty
     }
 }
 

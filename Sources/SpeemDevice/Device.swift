@@ -14,10 +14,18 @@ public final class Device: Sendable {
     let supply: PrekeySupply
     let clock: WallClock
     let inviteLifetime: Int64
+    /// The longest that failed work waits.
+    let poll: Duration
+    /// Accepting invites: two at once would get in each other's way.
+    let accepting = OneAtATime()
     /// New messages or changed states.
     let news: Signal
     /// Something to send.
     let work: Signal
+    /// What failed may succeed now.
+    let retryAll = Signal()
+    /// Prekeys may have become few.
+    let supplyIsDue = Signal()
     /// The account has a node now.
     let claimed = Signal()
 
@@ -25,7 +33,7 @@ public final class Device: Sendable {
     ///
     /// - Throws: ``DeviceError``, ``SpeemStore/StoreError``.
     public static func initialise(_ config: Config) async throws -> RecoveryWords {
-        if !config.name.isEmpty { try ContactName.check(config.name) }
+        if !config.name.isEmpty { try DeviceError.check(name: config.name) }
         let identity = try DeviceState.create(name: config.name)
         let store = try await openStore(config, firstCommit: identity.insert)
         await store.close()
@@ -77,14 +85,17 @@ public final class Device: Sendable {
         self.news = news
         self.work = work
         inviteLifetime = config.inviteLifetime
+        poll = .seconds(config.poll)
+        let supplyIsDue = supplyIsDue
         reader = MailReader(state: state, connections: connections, clock: clock) { events in
             guard !events.isEmpty else { return }
             news.notify()
+            for case .contactRequest in events { supplyIsDue.notify() }
             // Receipts and answers may be waiting now.
             work.notify()
         }
         let courier = Courier(state: state, connections: connections)
-        self.courier = CourierQueue(news: news) { try await courier.deliver() }
+        self.courier = CourierQueue(news: news) { await courier.deliver(to: $0) }
         supply = PrekeySupply(state: state, connections: connections, clock: clock)
     }
 
@@ -101,12 +112,18 @@ public final class Device: Sendable {
         public var problem: String?
     }
 
+    /// Contacts for whom something waits.
+    func waitingContacts() async throws -> [Int64] {
+        try await state.store.read { try OutgoingRows.waitingContacts(in: $0) }
+    }
+
     /// Reads all mail, answers contact requests, sends what waits and brings prekeys: what a command does when no
     /// daemon runs.
     public func sync() async -> SyncReport {
         var report = SyncReport()
+        // At the same time: when the own node is away, what waits for others still goes out.
+        async let sent = deliverAll()
         do {
-            // Answers to what was read bring no new mail at once; a second look costs one round trip.
             report.received = try await reader.drain(subscribe: false).count
             try await supply.refill()
         } catch DeviceError.noNode {
@@ -114,13 +131,18 @@ public final class Device: Sendable {
         } catch {
             report.problem = "\(error)"
         }
-        do {
-            _ = try await RedeemFlow(state: state, connections: connections).redeemAll()
-            let outcome = try await courier.deliver()
-            if outcome.isWaiting { report.problem = outcome.reason }
-        } catch {
-            report.problem = "\(error)"
-        }
+        var outcome = await sent
+        // Answers to what was read bring no new mail at once: a second look at the own node is not needed.
+        if report.received > 0 { outcome = await deliverAll() }
+        if outcome.isWaiting { report.problem = outcome.reason }
         return report
+    }
+
+    private func deliverAll() async -> Courier.Outcome {
+        do {
+            return await courier.deliver(toAllOf: try await waitingContacts())
+        } catch {
+            return Courier.Outcome(isWaiting: true, reason: "\(error)")
+        }
     }
 }

@@ -15,7 +15,7 @@ public struct DeviceControl: ControlHandler {
     private static let maxInviteLifetime: Int64 = 365 * 86_400
 
     /// How long a command waits for the network before it tells how far it came.
-    private static let patience: Duration = .seconds(8)
+    static let patience: Duration = .seconds(8)
 
     public init(device: Device, isDaemon: Bool) {
         self.device = device
@@ -63,6 +63,7 @@ public struct DeviceControl: ControlHandler {
                 "an invite lives for a second up to \(Self.maxInviteLifetime / 86_400) days")
         }
         try await refill()
+        defer { device.supplyIsDue.notify() }
         let invite = try await InviteFlow(
             state: device.state, connections: device.connections, clock: device.clock
         ).make(lifetime: lifetime)
@@ -83,32 +84,44 @@ public struct DeviceControl: ControlHandler {
             throw ControlError.invalidParameters("accept takes an invite")
         }
         let invite = try Invite(text: text)
-        let now = device.clock.seconds()
-        switch invite.purpose {
-        case .claim:
-            try await ClaimFlow(state: device.state, connections: device.connections).claim(invite)
-            try await device.supply.refill()
-            device.claimed.notify()
-            return .object([
-                "kind": .string("claim"), "node_key": .string(Hex.encode(invite.node.noise.bytes)),
-                "addresses": .array(invite.node.addresses.map { .string($0) }),
-            ])
-        case .link:
-            throw DeviceError.invite(
-                "this invite links a further device of one account, which this version cannot do yet", hint: nil)
-        case .contact(let inviter):
-            if invite.expires != 0, invite.expires < UInt64(clamping: now) {
-                throw DeviceError.invite("the invite has expired", hint: "ask for a new invite")
+        let name = parameters["name"]?.stringValue
+        return try await device.accepting.run {
+            switch invite.purpose {
+            case .claim: try await claim(invite)
+            case .link:
+                throw DeviceError.invite(
+                    "this invite links a further device of one account, which this version cannot do yet", hint: nil)
+            case .contact(let inviter): try await accept(invite, from: inviter, name: name)
             }
-            let contact = try await AcceptFlow(
-                state: device.state, connections: device.connections, clock: device.clock
-            ).accept(invite, from: inviter, name: parameters["name"]?.stringValue)
-            if !isDaemon { try? await device.supply.refill() }
-            return .object([
-                "kind": .string("contact"), "contact": .string(contact.name),
-                "safety_number": .string(safetyNumber(contact).description),
-            ])
         }
+    }
+
+    private func claim(_ invite: Invite) async throws -> JSON {
+        try await ClaimFlow(state: device.state, connections: device.connections).claim(invite)
+        device.claimed.notify()
+        var result: [String: JSON] = [
+            "kind": .string("claim"), "node_key": .string(Hex.encode(invite.node.noise.bytes)),
+            "addresses": .array(invite.node.addresses.map { .string($0) }),
+        ]
+        // The node is taken, whatever becomes of this: prekeys are brought later, too.
+        do {
+            try await device.supply.refill()
+        } catch {
+            result["problem"] = .string("no prekeys were brought yet: \(error)")
+        }
+        return .object(result)
+    }
+
+    private func accept(_ invite: Invite, from inviter: Invite.Inviter, name: String?) async throws -> JSON {
+        let contact = try await AcceptFlow(
+            state: device.state, connections: device.connections, clock: device.clock
+        ).accept(invite, from: inviter, name: name)
+        device.supplyIsDue.notify()
+        if !isDaemon { try? await device.supply.refill() }
+        return .object([
+            "kind": .string("contact"), "contact": .string(contact.name),
+            "safety_number": .string(safetyNumber(contact).description),
+        ])
     }
 
     private func contacts() async throws -> JSON {
@@ -116,10 +129,12 @@ public struct DeviceControl: ControlHandler {
         let contacts = try await device.state.store.read { try ContactRows.all(in: $0) }
         return .array(
             contacts.map { contact in
-                .object([
+                var members: [String: JSON] = [
                     "name": .string(contact.name), "account": .string(Hex.encode(contact.account.bytes)),
                     "state": .string(contact.state.word), "verified": .bool(contact.isVerified),
-                ])
+                ]
+                if let problem = contact.problem { members["problem"] = .string(problem) }
+                return .object(members)
             })
     }
 
@@ -141,103 +156,18 @@ public struct DeviceControl: ControlHandler {
         SafetyNumber(device.state.account, contact.account)
     }
 
-    private func contact(_ parameters: JSON) async throws -> Contact {
+    func contact(_ parameters: JSON) async throws -> Contact {
         guard let name = parameters["contact"]?.stringValue else {
             throw ControlError.invalidParameters("which contact?")
         }
         return try await device.state.store.read { try ContactRows.find(name: name, in: $0) }
     }
 
-    // MARK: Messages
-
-    private func send(_ parameters: JSON) async throws -> JSON {
-        guard let text = parameters["text"]?.stringValue else {
-            throw ControlError.invalidParameters("send takes a text")
-        }
-        let contact = try await contact(parameters)
-        let outgoing = OutgoingMail(state: device.state)
-        let now = device.clock.milliseconds()
-        // From here on the message is on this disk, whatever happens to the network.
-        let id = try await device.state.store.write { connection in
-            try outgoing.queueText(text, to: contact, now: now, in: connection)
-        }
-        device.news.notify()
-        let device = device
-        let outcome = await Deadline.wait(Self.patience) { try? await device.courier.deliver() } ?? nil
-        device.work.notify()
-        let messages = try await device.state.store.read {
-            try MessageRows.sent(contact: contact.id, limit: 64, in: $0)
-        }
-        let state = messages.last { $0.id == id.bytes }?.state ?? .queued
-        var result: [String: JSON] = [
-            "contact": .string(contact.name), "id": .string(Hex.encode(id.bytes)), "state": .string(state.word),
-        ]
-        if state == .queued { result["reason"] = .string(outcome?.reason ?? "the node has not answered yet") }
-        return .object(result)
-    }
-
-    private func inbox(_ parameters: JSON) async throws -> JSON {
-        let problem = await syncIfAlone()
-        let unreadOnly = !(parameters["all"]?.boolValue ?? false)
-        let messages = try await device.state.store.write(grows: false) { connection in
-            let messages = try MessageRows.received(after: 0, unreadOnly: unreadOnly, in: connection)
-            if let last = messages.last { try MessageRows.markRead(upTo: last.number, in: connection) }
-            return messages
-        }
-        var result: [String: JSON] = ["messages": .array(messages.map(\.json))]
-        if let problem { result["problem"] = .string(problem) }
-        return .object(result)
-    }
-
-    /// Sends every unread message, and every one that comes, as notifications, until the caller goes.
-    private func follow(_ session: ControlSession) async throws -> JSON {
-        guard isDaemon else {
-            throw ControlError(
-                code: 1, message: "nothing brings new messages: the daemon is not running",
-                hint: "start it with speem run")
-        }
-        let stream = device.news.subscribe()
-        var last: Int64 = 0
-        func report() async throws {
-            let after = last
-            let messages = try await device.state.store.write(grows: false) { connection in
-                let messages = try MessageRows.received(after: after, unreadOnly: true, in: connection)
-                if let newest = messages.last { try MessageRows.markRead(upTo: newest.number, in: connection) }
-                return messages
-            }
-            for message in messages { try await session.notify("message", message.json) }
-            last = messages.last?.number ?? last
-        }
-        try await report()
-        for await _ in stream { try await report() }
-        return .null
-    }
-
-    private func sent(_ parameters: JSON) async throws -> JSON {
-        let problem = await syncIfAlone()
-        let contact = parameters["contact"]?.stringValue == nil ? nil : try await contact(parameters).id
-        let messages = try await device.state.store.read {
-            try MessageRows.sent(contact: contact, limit: 100, in: $0)
-        }
-        var result: [String: JSON] = ["messages": .array(messages.map(\.json))]
-        if let problem { result["problem"] = .string(problem) }
-        return .object(result)
-    }
-
     /// Without a daemon a listing first looks at the nodes.
     @discardableResult
-    private func syncIfAlone() async -> String? {
+    func syncIfAlone() async -> String? {
         guard !isDaemon else { return nil }
         let device = device
         return await Deadline.wait(Self.patience) { await device.sync().problem } ?? "the node has not answered yet"
-    }
-}
-
-extension Message {
-    var json: JSON {
-        .object([
-            "contact": .string(contact), "id": .string(Hex.encode(id)), "text": .string(text),
-            "sent_ms": .integer(sent), "state": .string(state.word), "number": .integer(number),
-        ])
     }
 }

@@ -1,3 +1,6 @@
+import SpeemIdentity
+import SpeemStore
+
 /// What a device cannot do, in words for a person.
 public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
     /// `speem init` has not been run.
@@ -24,6 +27,10 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
     case refused(String)
     /// No session with the contact's device.
     case noSession(String)
+    /// Something was asked, and no answer has come: it may have been done.
+    case outcomeUnknown(String, hint: String)
+    /// A row of the store holds what this program has not written.
+    case damaged(String)
 
     public var description: String {
         switch self {
@@ -42,6 +49,8 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         case .invite(let words, _): words
         case .refused(let words): "the node refused: \(words)"
         case .noSession(let name): "there is no session with a device of \"\(name)\""
+        case .outcomeUnknown(let words, _): words
+        case .damaged(let what): "the store holds \(what) that cannot be read"
         }
     }
 
@@ -63,6 +72,24 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         case .invite(_, let hint): hint
         case .refused: nil
         case .noSession: "wait until the contact's device has answered"
+        case .outcomeUnknown(_, let hint): hint
+        case .damaged: "put back the newest backup of the data folder"
+        }
+    }
+
+    /// - Throws: ``badName(_:)``.
+    static func check(name: String) throws(DeviceError) {
+        if let problem = ContactName.problem(name) { throw .badName(problem) }
+    }
+
+    /// What `body` makes of a row of the store: when it fails nobody else is to blame for it.
+    static func stored<T>(_ what: String, _ body: () throws -> T) throws -> T {
+        do {
+            return try body()
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            throw DeviceError.damaged(what)
         }
     }
 }

@@ -9,13 +9,17 @@ enum DeviceSchema {
     ]
 
     private static let tables = [
+        // prekey_epoch: of the newest prekeys. prekey_number: the highest that a prekey was given. prekey_uploaded: the
+        // epoch of the signed prekey that the node is known to have.
         """
         CREATE TABLE device (
             id INTEGER PRIMARY KEY CHECK (id = 1),
             signing BLOB NOT NULL, identity BLOB NOT NULL, seal BLOB NOT NULL, noise BLOB NOT NULL,
             account BLOB NOT NULL,
             name TEXT NOT NULL,
-            prekey_epoch INTEGER NOT NULL,
+            prekey_epoch INTEGER NOT NULL DEFAULT 0,
+            prekey_number INTEGER NOT NULL DEFAULT 0,
+            prekey_uploaded INTEGER NOT NULL DEFAULT 0,
             rejected INTEGER NOT NULL DEFAULT 0
         ) STRICT
         """,
@@ -31,18 +35,21 @@ enum DeviceSchema {
             one_time INTEGER NOT NULL
         ) STRICT
         """,
-        // claim_secret: set until the node has confirmed the claim.
+        // claim_secret: set until the node has confirmed the claim. claim_sent: it may have been asked, and granted.
         """
         CREATE TABLE own_node (
             id INTEGER PRIMARY KEY CHECK (id = 1),
             initiator INTEGER NOT NULL REFERENCES initiator (id),
             one_time INTEGER REFERENCES initiator (id),
             claim_secret BLOB,
+            claim_sent INTEGER NOT NULL DEFAULT 0,
             node_epoch BLOB,
             commit_number INTEGER NOT NULL DEFAULT 0
         ) STRICT
         """,
-        // redeem_secret: of the reciprocal invite, until it is redeemed.
+        // redeem_secret: of the reciprocal invite, until it is redeemed; redeem_one_time: its key; redeem_key: the
+        // permanent one that it is redeemed for. renew: our next message begins a new session. problem: why nothing can
+        // be brought to the contact any more.
         """
         CREATE TABLE contact (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -53,7 +60,10 @@ enum DeviceSchema {
             verified INTEGER NOT NULL DEFAULT 0,
             initiator INTEGER NOT NULL REFERENCES initiator (id),
             redeem_secret BLOB,
-            redeem_initiator INTEGER REFERENCES initiator (id)
+            redeem_one_time INTEGER REFERENCES initiator (id),
+            redeem_key INTEGER REFERENCES initiator (id),
+            renew INTEGER NOT NULL DEFAULT 0,
+            problem TEXT
         ) STRICT
         """,
         """
@@ -86,7 +96,8 @@ enum DeviceSchema {
             UNIQUE (contact, outgoing, message_id)
         ) STRICT
         """,
-        // An envelope for one device of a contact. stored: the far node has it. failure: why it was given up.
+        // An envelope for one device of a contact. stored: the far node has it. failure: why it was given up; then header
+        // and body are empty.
         """
         CREATE TABLE outgoing (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -101,14 +112,18 @@ enum DeviceSchema {
         """,
         "CREATE INDEX outgoing_waiting ON outgoing (contact, stored, id)",
         "CREATE INDEX outgoing_message ON outgoing (message_id)",
-        // made: Unix seconds.
-        "CREATE TABLE seen_envelope (hash BLOB PRIMARY KEY, made INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+        // made: Unix seconds. signed_epoch, signed_number: the signed prekey of a message that begins a session.
+        """
+        CREATE TABLE seen_envelope (
+            hash BLOB PRIMARY KEY, made INTEGER NOT NULL, signed_epoch INTEGER, signed_number INTEGER
+        ) STRICT, WITHOUT ROWID
+        """,
         "CREATE INDEX seen_envelope_made ON seen_envelope (made)",
-        // kind: PrekeyKind. made: Unix seconds.
+        // kind: PrekeyStore.Kind. made: Unix seconds; replaced: since when the node has it no more.
         """
         CREATE TABLE prekey (
             epoch INTEGER NOT NULL, number INTEGER NOT NULL, kind INTEGER NOT NULL,
-            secret BLOB NOT NULL, made INTEGER NOT NULL,
+            secret BLOB NOT NULL, made INTEGER NOT NULL, replaced INTEGER,
             PRIMARY KEY (epoch, number, kind)
         ) STRICT, WITHOUT ROWID
         """,

@@ -10,7 +10,6 @@ struct DeviceState: Sendable {
     let local: LocalParty
     /// What contacts are told.
     let name: String
-    let prekeyEpoch: UInt32
     let random: SystemRandomSource
     let logger: Logger
 
@@ -29,8 +28,8 @@ struct DeviceState: Sendable {
         let insert: @Sendable (Connection) throws -> Void = { connection in
             try connection.execute(
                 """
-                INSERT INTO device (id, signing, identity, seal, noise, account, name, prekey_epoch)
-                VALUES (1, ?, ?, ?, ?, ?, ?, 1)
+                INSERT INTO device (id, signing, identity, seal, noise, account, name)
+                VALUES (1, ?, ?, ?, ?, ?, ?)
                 """, .secret(keys.signing.seed), .secret(keys.identity.secret), .secret(keys.seal.secret),
                 .secret(keys.noise.secret), .blob(account.publicKey.bytes), .text(name))
             try OwnRoster.insert(genesis, in: connection)
@@ -42,12 +41,11 @@ struct DeviceState: Sendable {
     static func load(store: Store, logger: Logger) async throws -> DeviceState {
         let row = try await store.read { connection in
             try connection.first(
-                "SELECT signing, identity, seal, noise, account, name, prekey_epoch FROM device"
+                "SELECT signing, identity, seal, noise, account, name FROM device"
             ) { row throws(StoreError) in
                 (
                     signing: try row.secret(0), identity: try row.secret(1), seal: try row.secret(2),
-                    noise: try row.secret(3), account: try row.blob(4), name: try row.text(5),
-                    epoch: try row.integer(6)
+                    noise: try row.secret(3), account: try row.blob(4), name: try row.text(5)
                 )
             }
         }
@@ -55,7 +53,7 @@ struct DeviceState: Sendable {
         let keys = try DeviceKeys(signing: row.signing, identity: row.identity, seal: row.seal, noise: row.noise)
         return DeviceState(
             store: store, local: LocalParty(account: try AccountPublicKey(row.account), keys: keys), name: row.name,
-            prekeyEpoch: UInt32(clamping: row.epoch), random: SystemRandomSource(), logger: logger)
+            random: SystemRandomSource(), logger: logger)
     }
 
     func roster() async throws -> Roster {
@@ -70,7 +68,7 @@ enum OwnRoster {
         let entries = try connection.query("SELECT encoded FROM roster_entry ORDER BY sequence") {
             row throws(StoreError) in try row.blob(0)
         }
-        return try Roster(verifying: entries, account: account)
+        return try DeviceError.stored("an own roster entry") { try Roster(verifying: entries, account: account) }
     }
 
     static func insert(_ entry: RosterEntry, in connection: Connection) throws(StoreError) {

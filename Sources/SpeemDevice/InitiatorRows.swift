@@ -52,14 +52,26 @@ enum InitiatorRows {
         guard let row else { return nil }
         return Initiator(
             id: id,
-            credentials: NodeCredentials(
-                initiatorKey: try X25519.PrivateKey(row.key), preSharedKey: row.psk,
-                nodeKey: try X25519.PublicKey(row.node)),
+            credentials: try DeviceError.stored("a node's key") {
+                NodeCredentials(
+                    initiatorKey: try X25519.PrivateKey(row.key), preSharedKey: row.psk,
+                    nodeKey: try X25519.PublicKey(row.node))
+            },
             addresses: row.addresses.split(separator: "\n").map(String.init))
     }
 
     static func delete(_ id: Int64, in connection: Connection) throws(StoreError) {
         try connection.execute("DELETE FROM initiator WHERE id = ?", .integer(id))
+    }
+
+    /// Deletes a key that no contact and no accepted invite needs.
+    static func deleteUnused(_ id: Int64, in connection: Connection) throws(StoreError) {
+        try connection.execute(
+            """
+            DELETE FROM initiator WHERE id = ?1
+                AND NOT EXISTS (SELECT 1 FROM contact WHERE initiator = ?1 OR redeem_key = ?1)
+                AND NOT EXISTS (SELECT 1 FROM pending_accept WHERE initiator = ?1)
+            """, .integer(id))
     }
 
     /// Reserves a block and returns its first counter.

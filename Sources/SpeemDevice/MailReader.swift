@@ -83,10 +83,21 @@ struct MailReader: Sendable {
             let last = part.map { Int64(clamping: $0.sequence) }.max() ?? 0
             let events = try await state.store.write { try incoming.take(part, in: $0) }
             highest = max(highest, last)
-            for case .rejected(let reason) in events { state.logger.warning("an envelope was refused: \(reason)") }
+            var done: [UInt64] = []
+            for (envelope, event) in zip(part, events) {
+                switch event {
+                case .kept(let reason):
+                    state.logger.error("an envelope stays on the node: \(reason)")
+                    continue
+                case .rejected(let reason): state.logger.warning("an envelope was refused: \(reason)")
+                case .text, .receipt, .contactRequest, .contactAccepted, .duplicate: break
+                }
+                done.append(envelope.sequence)
+            }
             await onEvents(events)
-            let response = try await connection.request(
-                .with { $0.acknowledge = .with { $0.sequences = part.map(\.sequence) } })
+            guard !done.isEmpty else { continue }
+            let sequences = done
+            let response = try await connection.request(.with { $0.acknowledge = .with { $0.sequences = sequences } })
             try response.requireNoRefusal()
         }
         return highest

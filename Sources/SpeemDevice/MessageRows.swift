@@ -11,10 +11,10 @@ enum MessageState: Int64, Sendable {
     case queued = 10
     /// The far node has it.
     case stored = 11
-    /// A device has it, committed.
-    case delivered = 12
     /// The far side refused for good.
-    case failed = 13
+    case failed = 12
+    /// A device has it, committed: that counts, whatever was refused for another.
+    case delivered = 13
 
     var word: String {
         switch self {
@@ -37,6 +37,8 @@ struct Message: Sendable {
     /// The sender's clock, Unix milliseconds.
     let sent: Int64
     let state: MessageState
+    /// Why it was given up for a device.
+    let failure: String?
 }
 
 /// Conversations in the store.
@@ -52,36 +54,70 @@ enum MessageRows {
             .integer((outgoing ? MessageState.queued : .unread).rawValue))
     }
 
+    /// A piece of a listing.
+    struct Page: Sendable {
+        var messages: [Message] = []
+        /// There are further ones, in the direction of the listing.
+        var hasMore = false
+    }
+
+    /// Messages of a page at the most.
+    static let pageCount = 256
+    /// Bytes of text of a page, but for its last message: in JSON a byte may need six, and a line has its limit.
+    static let pageBytes = 512 * 1024
+
     /// Received messages behind `after`, in the order in which they were committed here.
-    static func received(after: Int64, unreadOnly: Bool, in connection: Connection) throws -> [Message] {
-        try list(
+    static func received(after: Int64, unreadOnly: Bool, in connection: Connection) throws(StoreError) -> Page {
+        try page(
             """
             \(columns) WHERE outgoing = 0 AND message.id > ?1 AND (?2 = 0 OR message.state = 0) ORDER BY message.id
             """, .integer(after), .flag(unreadOnly), in: connection)
     }
 
-    /// Sent messages, oldest first.
-    static func sent(contact: Int64?, limit: Int64, in connection: Connection) throws -> [Message] {
-        try list(
+    /// The newest sent messages before the number `before`; oldest first.
+    static func sent(contact: Int64?, before: Int64, in connection: Connection) throws(StoreError) -> Page {
+        var page = try page(
             """
-            SELECT * FROM (\(columns) WHERE outgoing = 1 AND (?1 IS NULL OR message.contact = ?1)
-                ORDER BY message.id DESC LIMIT ?2) ORDER BY 1
-            """, .optional(contact), .integer(limit), in: connection)
+            \(columns) WHERE outgoing = 1 AND (?1 IS NULL OR message.contact = ?1) AND message.id < ?2
+            ORDER BY message.id DESC
+            """, .optional(contact), .integer(before), in: connection)
+        page.messages.reverse()
+        return page
+    }
+
+    /// How far a sent message has come.
+    static func state(of id: MessageID, in connection: Connection) throws(StoreError) -> MessageState? {
+        try connection.first(
+            "SELECT state FROM message WHERE outgoing = 1 AND message_id = ?", .blob(id.bytes)
+        ) { row throws(StoreError) in MessageState(rawValue: try row.integer(0)) } ?? nil
     }
 
     private static let columns = """
-        SELECT message.id, contact.name, message.message_id, message.text, message.sent_ms, message.state
+        SELECT message.id, contact.name, message.message_id, message.text, message.sent_ms, message.state,
+            (SELECT failure FROM outgoing WHERE outgoing.message_id = message.message_id AND message.outgoing = 1
+                AND outgoing.contact = message.contact AND failure IS NOT NULL LIMIT 1)
         FROM message JOIN contact ON contact.id = message.contact
         """
 
-    private static func list(_ sql: String, _ first: Value, _ second: Value, in connection: Connection) throws
-        -> [Message]
-    {
-        try connection.query(sql, first, second) { row throws(StoreError) in
-            Message(
+    private static func page(
+        _ sql: String, _ first: Value, _ second: Value, in connection: Connection
+    ) throws(StoreError) -> Page {
+        var page = Page()
+        var bytes = 0
+        try connection.forEach(sql, first, second) { row throws(StoreError) in
+            guard page.messages.count < pageCount, bytes < pageBytes else {
+                page.hasMore = true
+                return .stop
+            }
+            let message = Message(
                 number: try row.integer(0), contact: try row.text(1), id: try row.blob(2), text: try row.text(3),
-                sent: try row.integer(4), state: MessageState(rawValue: try row.integer(5)) ?? .failed)
+                sent: try row.integer(4), state: MessageState(rawValue: try row.integer(5)) ?? .failed,
+                failure: try row.optionalText(6))
+            page.messages.append(message)
+            bytes += message.text.utf8.count
+            return .next
         }
+        return page
     }
 
     static func markRead(upTo number: Int64, in connection: Connection) throws(StoreError) {

@@ -42,6 +42,9 @@ actor NodeConnections {
         return connection
     }
 
+    /// Whether the node is there and knows the key: a node answers no handshake of a key that it does not know.
+    func isKnown(_ initiator: Int64) async -> Bool { (try? await connection(initiator)) != nil }
+
     func close(_ initiator: Int64) async {
         guard let connection = open.removeValue(forKey: initiator) else { return }
         await connection.close()

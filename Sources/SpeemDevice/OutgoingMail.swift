@@ -59,6 +59,29 @@ struct OutgoingMail: Sendable {
         _ = try queue(content, to: contact, keepUntilDelivered: false, in: connection)
     }
 
+    /// Queues the first message of a new session, which says nothing: a receipt for no message.
+    func queueGreeting(in session: Session, to contact: Contact, in connection: Connection) throws {
+        let content = WireContent.with { $0.receipt = .with { $0.kind = .delivered } }
+        let body = try MessageBody(sealing: content.encode(), random: state.random)
+        let heads = MessageHeads(
+            sender: try OwnRoster.load(account: state.account, in: connection).head,
+            recipient: try ContactRows.roster(of: contact, in: connection).head)
+        var session = session
+        try seal(body, in: &session, to: contact, heads: heads, keepUntilDelivered: false, in: connection)
+    }
+
+    private func seal(
+        _ body: MessageBody, in session: inout Session, to contact: Contact, heads: MessageHeads,
+        keepUntilDelivered: Bool, in connection: Connection
+    ) throws {
+        let header = try session.seal(body, from: state.local, heads: heads, random: state.random)
+        try SessionRows.save(session, contact: contact.id, in: connection)
+        try OutgoingRows.insert(
+            contact: contact.id, device: session.peer.device.id, message: body.id,
+            keepUntilDelivered: keepUntilDelivered, envelopeID: state.random.bytes(32), header: header,
+            body: body.ciphertext, in: connection)
+    }
+
     private func queue(
         _ content: WireContent, to contact: Contact, keepUntilDelivered: Bool, in connection: Connection
     ) throws -> MessageID {
@@ -71,11 +94,8 @@ struct OutgoingMail: Sendable {
             guard var session = try SessionRows.newest(contact: contact.id, device: device.id, in: connection) else {
                 continue
             }
-            let header = try session.seal(body, from: state.local, heads: heads, random: state.random)
-            try SessionRows.save(session, contact: contact.id, in: connection)
-            try OutgoingRows.insert(
-                contact: contact.id, device: device.id, message: body.id, keepUntilDelivered: keepUntilDelivered,
-                envelopeID: state.random.bytes(32), header: header, body: body.ciphertext, in: connection)
+            try seal(
+                body, in: &session, to: contact, heads: heads, keepUntilDelivered: keepUntilDelivered, in: connection)
             reached += 1
         }
         guard reached > 0 else { throw DeviceError.noSession(contact.name) }

@@ -26,10 +26,13 @@ enum OutgoingRows {
             .blob(envelopeID), .blob(header), .blob(body))
     }
 
-    /// Contacts for whom something waits to be deposited.
+    /// Contacts for whom something waits: to be deposited, or a grant to be taken up, or a session to be begun anew.
     static func waitingContacts(in connection: Connection) throws(StoreError) -> [Int64] {
         try connection.query(
-            "SELECT DISTINCT contact FROM outgoing WHERE stored = 0 AND failure IS NULL ORDER BY contact"
+            """
+            SELECT DISTINCT contact FROM outgoing WHERE stored = 0 AND failure IS NULL
+            UNION SELECT id FROM contact WHERE redeem_secret IS NOT NULL OR renew = 1 ORDER BY 1
+            """
         ) { row throws(StoreError) in try row.integer(0) }
     }
 
@@ -57,9 +60,22 @@ enum OutgoingRows {
     }
 
     static func failed(_ envelope: OutgoingEnvelope, reason: String, in connection: Connection) throws(StoreError) {
+        // The words stay for the person; a body that nobody takes need not.
         try connection.execute(
-            "UPDATE outgoing SET failure = ? WHERE id = ?", .text(reason), .integer(envelope.id))
+            "UPDATE outgoing SET failure = ?, header = x'', body = x'' WHERE id = ?", .text(reason),
+            .integer(envelope.id))
+        try connection.execute(
+            "DELETE FROM outgoing WHERE id = ? AND keep_until_delivered = 0", .integer(envelope.id))
         try MessageRows.advance(envelope.messageID, to: .failed, in: connection)
+    }
+
+    /// Gives up all that waits for a contact.
+    static func fail(contact: Int64, reason: String, in connection: Connection) throws(StoreError) {
+        while true {
+            let envelopes = try waiting(contact: contact, limit: 64, in: connection)
+            guard !envelopes.isEmpty else { return }
+            for envelope in envelopes { try failed(envelope, reason: reason, in: connection) }
+        }
     }
 
     /// A device of the contact has the message; when none is missing any more the message counts as delivered.

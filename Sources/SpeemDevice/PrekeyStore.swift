@@ -12,8 +12,13 @@ import SwiftProtobuf
 #endif
 
 /// The private halves of the prekeys that are on the node.
+///
+/// A generation is a signed prekey, the last-resort prekey of its epoch, and all one-time pairs that are made until the
+/// next one. The node drops the pairs of older generations when it gets a new one. So a private half may be needed for as
+/// long as the node has not confirmed a later generation, however old it is, and from then on for as long as an envelope
+/// may be on its way.
 enum PrekeyStore {
-    private enum Kind: Int64 {
+    enum Kind: Int64 {
         case signed = 1
         case oneTime = 2
         case kem = 3
@@ -24,69 +29,120 @@ enum PrekeyStore {
     static let batch = 50
     /// The node has fewer unassigned pairs than this: make more.
     static let lowWater: UInt32 = 25
-    /// Seconds after which the signed and the last-resort prekey are replaced.
+    /// One-time halves of the newest generation at the most: more than a node keeps, whatever it says.
+    static let maxHalves: Int64 = 4000
+    /// Seconds after which a new generation is made.
     static let rotation: Int64 = 7 * 24 * 3600
-    /// Seconds that a replaced private half stays: longer than outbox and mailbox keep an envelope together.
+    /// Seconds that the halves of a replaced generation stay: longer than outbox and mailbox keep an envelope together.
     static let retention: Int64 = 180 * 24 * 3600
+    /// Generations that stay whatever the clock says: as many as ``retention`` has when it goes right.
+    static let keptGenerations: Int64 = retention / rotation + 1
 
-    /// Makes fresh prekeys and keeps their private halves. Commit before the upload: a key that is handed out must be
-    /// known here.
+    /// What is to be uploaded; its private halves are in the store.
+    struct Upload: Sendable {
+        var message = WirePrekeyUpload()
+        /// The epoch of the signed prekey.
+        let generation: Int64
+    }
+
+    /// The newest generation.
+    struct Generation: Sendable, Equatable {
+        let epoch: Int64
+        /// Unix seconds.
+        let made: Int64
+        /// The node is known to have it.
+        let isUploaded: Bool
+
+        /// Whether it is time for the next; also when the clock went back behind this one.
+        func isOld(now: Int64) -> Bool { now - made > rotation || now < made }
+    }
+
+    /// Makes prekeys and keeps their private halves. Commit before the upload: a key that is handed out must be known
+    /// here.
+    ///
+    /// - Parameter newGeneration: whether to make a signed and a last-resort prekey, or to send the newest ones again.
     static func make(
-        state: DeviceState, pairs: Int, now: Int64, in connection: Connection
-    ) throws -> WirePrekeyUpload {
-        var number = try nextNumber(epoch: state.prekeyEpoch, in: connection)
-        func id() throws(SessionError) -> PrekeyID {
-            defer { number &+= 1 }
-            guard number < .max else { throw .exhausted }
-            return PrekeyID(epoch: state.prekeyEpoch, number: number)
-        }
+        state: DeviceState, newGeneration: Bool, pairs: Int, now: Int64, in connection: Connection
+    ) throws -> Upload {
+        var ids = try IDs(in: connection)
         let signer = state.local.keys.signing
-        let signedID = try id()
-        let signedKey = X25519.PrivateKey(random: state.random)
-        try insert(signedID, .signed, signedKey.secret, now, in: connection)
-        let lastID = try id()
-        let lastKey = try MLKEM.PrivateKey(random: state.random)
-        try insert(lastID, .lastResort, lastKey.seed, now, in: connection)
-        var upload = WirePrekeyUpload()
-        upload.signedPrekey = Data(SignedPrekey(id: signedID, key: signedKey.publicKey, signedBy: signer).encoded)
-        upload.lastResortKemPrekey = Data(
-            KEMPrekey(id: lastID, key: lastKey.publicKey, isLastResort: true, signedBy: signer).encoded)
+        let signed: (id: PrekeyID, key: X25519.PrivateKey)
+        let last: (id: PrekeyID, key: MLKEM.PrivateKey)
+        if !newGeneration, let found = try fixed(in: connection) {
+            (signed, last) = found
+        } else {
+            signed = (try ids.next(), X25519.PrivateKey(random: state.random))
+            try insert(signed.id, .signed, signed.key.secret, now, in: connection)
+            last = (try ids.next(), try MLKEM.PrivateKey(random: state.random))
+            try insert(last.id, .lastResort, last.key.seed, now, in: connection)
+        }
+        var upload = Upload(generation: Int64(signed.id.epoch))
+        upload.message.signedPrekey = Data(
+            SignedPrekey(id: signed.id, key: signed.key.publicKey, signedBy: signer).encoded)
+        upload.message.lastResortKemPrekey = Data(
+            KEMPrekey(id: last.id, key: last.key.publicKey, isLastResort: true, signedBy: signer).encoded)
         for _ in 0..<pairs {
-            let oneTimeID = try id()
+            let oneTimeID = try ids.next()
             let oneTime = X25519.PrivateKey(random: state.random)
             try insert(oneTimeID, .oneTime, oneTime.secret, now, in: connection)
-            let kemID = try id()
+            let kemID = try ids.next()
             let kem = try MLKEM.PrivateKey(random: state.random)
             try insert(kemID, .kem, kem.seed, now, in: connection)
-            upload.oneTime.append(
+            upload.message.oneTime.append(
                 .with {
                     $0.oneTimePrekey = Data(OneTimePrekey(id: oneTimeID, key: oneTime.publicKey).encoded)
                     $0.kemPrekey = Data(
                         KEMPrekey(id: kemID, key: kem.publicKey, isLastResort: false, signedBy: signer).encoded)
                 })
         }
-        try connection.execute("DELETE FROM prekey WHERE made < ?", .integer(now - retention))
+        try ids.keep(in: connection)
         return upload
     }
 
-    /// When the current signed prekey was made, Unix seconds; nil when there is none.
-    static func newestSigned(in connection: Connection) throws(StoreError) -> Int64? {
+    /// The node has this generation, and with it nothing of those before: from now on their halves age.
+    static func uploaded(_ generation: Int64, now: Int64, in connection: Connection) throws(StoreError) {
+        try connection.execute(
+            "UPDATE device SET prekey_uploaded = max(prekey_uploaded, ?)", .integer(generation))
+        try connection.execute(
+            "UPDATE prekey SET replaced = ? WHERE epoch < ? AND replaced IS NULL", .integer(now), .integer(generation))
+        // By the clock, and by the number of generations since: a clock that jumps deletes nothing that is needed.
+        try connection.execute(
+            """
+            DELETE FROM prekey WHERE replaced < ?1 AND epoch <
+                (SELECT min(epoch) FROM (SELECT epoch FROM prekey WHERE kind = ?2 ORDER BY epoch DESC LIMIT ?3))
+            """, .integer(now - retention), .integer(Kind.signed.rawValue), .integer(keptGenerations))
+    }
+
+    static func newest(in connection: Connection) throws(StoreError) -> Generation? {
         try connection.first(
-            "SELECT max(made) FROM prekey WHERE kind = ?", .integer(Kind.signed.rawValue)
-        ) { row throws(StoreError) in try row.optionalInteger(0) } ?? nil
+            """
+            SELECT epoch, made, epoch <= (SELECT prekey_uploaded FROM device) FROM prekey WHERE kind = ?
+            ORDER BY epoch DESC LIMIT 1
+            """, .integer(Kind.signed.rawValue)
+        ) { row throws(StoreError) in
+            Generation(epoch: try row.integer(0), made: try row.integer(1), isUploaded: try row.flag(2))
+        }
+    }
+
+    /// One-time halves of the newest generation.
+    static func halves(in connection: Connection) throws(StoreError) -> Int64 {
+        try connection.first(
+            "SELECT count(*) FROM prekey WHERE kind = ? AND replaced IS NULL", .integer(Kind.kem.rawValue)
+        ) { row throws(StoreError) in try row.integer(0) } ?? 0
     }
 
     /// The private halves that an initial message names.
     ///
-    /// - Throws: ``SpeemSessions/SessionError/unknownPrekey(_:)``.
+    /// - Throws: ``SpeemSessions/SessionError/unknownPrekey(_:)``, ``DeviceError/damaged(_:)``.
     static func find(_ initial: InitialPart, in connection: Connection) throws -> ResponderPrekeys {
         let signed = try secret(initial.signedPrekey, .signed, in: connection)
         let kem = try secret(initial.kemPrekey, initial.isLastResort ? .lastResort : .kem, in: connection)
-        let oneTime = try initial.oneTimePrekey.map { id in
-            try X25519.PrivateKey(try secret(id, .oneTime, in: connection))
+        let oneTime = try initial.oneTimePrekey.map { id in try secret(id, .oneTime, in: connection) }
+        return try DeviceError.stored("a prekey") {
+            ResponderPrekeys(
+                signed: try X25519.PrivateKey(signed), kem: try MLKEM.PrivateKey(seed: kem),
+                oneTime: try oneTime.map { try X25519.PrivateKey($0) })
         }
-        return ResponderPrekeys(
-            signed: try X25519.PrivateKey(signed), kem: try MLKEM.PrivateKey(seed: kem), oneTime: oneTime)
     }
 
     /// Deletes the one-time halves after the first message has decrypted.
@@ -104,6 +160,34 @@ enum PrekeyStore {
         return secret
     }
 
+    /// Signed and last-resort prekey of the newest generation.
+    private static func fixed(
+        in connection: Connection
+    ) throws -> (signed: (id: PrekeyID, key: X25519.PrivateKey), last: (id: PrekeyID, key: MLKEM.PrivateKey))? {
+        guard let signed = try newest(.signed, in: connection), let last = try newest(.lastResort, in: connection)
+        else { return nil }
+        return try DeviceError.stored("a prekey") {
+            (
+                (signed.id, try X25519.PrivateKey(signed.secret)),
+                (last.id, try MLKEM.PrivateKey(seed: last.secret))
+            )
+        }
+    }
+
+    private static func newest(
+        _ kind: Kind, in connection: Connection
+    ) throws(StoreError) -> (id: PrekeyID, secret: SecretBytes)? {
+        try connection.first(
+            "SELECT epoch, number, secret FROM prekey WHERE kind = ? ORDER BY epoch DESC, number DESC LIMIT 1",
+            .integer(kind.rawValue)
+        ) { row throws(StoreError) in
+            (
+                PrekeyID(epoch: UInt32(clamping: try row.integer(0)), number: UInt32(clamping: try row.integer(1))),
+                try row.secret(2)
+            )
+        }
+    }
+
     private static func insert(
         _ id: PrekeyID, _ kind: Kind, _ secret: SecretBytes, _ made: Int64, in connection: Connection
     ) throws(StoreError) {
@@ -119,12 +203,33 @@ enum PrekeyStore {
             .integer(Int64(id.number)), .integer(kind.rawValue))
     }
 
-    /// The newest signed prekey has the highest numbers so far: it is never deleted before it is replaced.
-    private static func nextNumber(epoch: UInt32, in connection: Connection) throws(StoreError) -> UInt32 {
-        let highest =
-            try connection.first("SELECT max(number) FROM prekey WHERE epoch = ?", .integer(Int64(epoch))) {
-                row throws(StoreError) in try row.optionalInteger(0)
-            } ?? nil
-        return UInt32(clamping: (highest ?? 0) + 1)
+    /// Names for new prekeys: the epoch goes up each time that prekeys are made, and the number with each of them. None is
+    /// ever used again, also after the prekey that had it was used and deleted.
+    private struct IDs {
+        private let epoch: UInt32
+        private var number: UInt32
+
+        init(in connection: Connection) throws {
+            let last = try connection.first("SELECT prekey_epoch, prekey_number FROM device") {
+                row throws(StoreError) in (epoch: try row.integer(0), number: try row.integer(1))
+            }
+            guard let last, let epoch = UInt32(exactly: last.epoch + 1),
+                let number = UInt32(exactly: last.number)
+            else { throw SessionError.exhausted }
+            self.epoch = epoch
+            self.number = number
+        }
+
+        mutating func next() throws -> PrekeyID {
+            guard number < .max else { throw SessionError.exhausted }
+            number += 1
+            return PrekeyID(epoch: epoch, number: number)
+        }
+
+        func keep(in connection: Connection) throws(StoreError) {
+            try connection.execute(
+                "UPDATE device SET prekey_epoch = ?, prekey_number = ?", .integer(Int64(epoch)),
+                .integer(Int64(number)))
+        }
     }
 }

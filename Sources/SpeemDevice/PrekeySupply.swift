@@ -9,24 +9,52 @@ struct PrekeySupply: Sendable {
     let state: DeviceState
     let connections: NodeConnections
     let clock: WallClock
+    /// One refill at a time: uploads reach the node in the order in which they were made.
+    private let order = OneAtATime()
+
+    /// Uploads of one refill: the first may all go into what is reserved for contacts.
+    private static let rounds = 30
+
+    init(state: DeviceState, connections: NodeConnections, clock: WallClock) {
+        self.state = state
+        self.connections = connections
+        self.clock = clock
+    }
 
     /// Looks how many are left, and makes and uploads more when they are few or old.
     func refill() async throws {
+        try await order.run { try await self.refillNow() }
+    }
+
+    private func refillNow() async throws {
         guard let node = try await state.store.read({ try OwnNode.find(in: $0) }), node.isClaimed else { return }
         let connection = try await connections.connection(node.initiator)
         let response = try await connection.request(.with { $0.nodeStatus = WireNodeStatus() })
         try response.requireNoRefusal()
         guard case .nodeState(let status) = response.kind else { throw TransportError.violation("not a status") }
+        var unassigned = status.unassignedPrekeys
         let now = clock.seconds()
-        let newest = try await state.store.read { try PrekeyStore.newestSigned(in: $0) }
-        let isOld = newest.map { now - $0 > PrekeyStore.rotation || now < $0 } ?? true
-        let isLow = status.unassignedPrekeys < PrekeyStore.lowWater
-        guard isOld || isLow else { return }
-        // The private halves are on disk before the node can hand out the public ones.
-        let upload = try await state.store.write { [state] connection in
-            try PrekeyStore.make(state: state, pairs: isLow ? PrekeyStore.batch : 0, now: now, in: connection)
+        for round in 0..<Self.rounds {
+            let (newest, halves) = try await state.store.read {
+                (try PrekeyStore.newest(in: $0), try PrekeyStore.halves(in: $0))
+            }
+            let isNew = round == 0 && newest?.isOld(now: now) ?? true
+            let isLow = isNew || (unassigned < PrekeyStore.lowWater && halves < PrekeyStore.maxHalves)
+            // Sent again when the answer to it was lost: only then is it known what the node has dropped.
+            guard isNew || isLow || newest?.isUploaded == false else { return }
+            // The private halves are on disk before the node can hand out the public ones.
+            let upload = try await state.store.write { [state] connection in
+                try PrekeyStore.make(
+                    state: state, newGeneration: isNew, pairs: isLow ? PrekeyStore.batch : 0, now: now, in: connection)
+            }
+            let response = try await connection.request(.with { $0.prekeyUpload = upload.message })
+            try response.requireNoRefusal()
+            guard case .prekeyUploaded(let uploaded) = response.kind else {
+                throw TransportError.violation("not an answer to prekeys")
+            }
+            try await state.store.write { try PrekeyStore.uploaded(upload.generation, now: now, in: $0) }
+            state.logger.debug("uploaded \(upload.message.oneTime.count) prekey pairs")
+            unassigned = uploaded.unassigned
         }
-        try await connection.request(.with { $0.prekeyUpload = upload }).requireNoRefusal()
-        state.logger.debug("uploaded \(upload.oneTime.count) prekey pairs")
     }
 }

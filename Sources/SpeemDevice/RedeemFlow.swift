@@ -12,46 +12,43 @@ import SwiftProtobuf
     import Foundation
 #endif
 
-/// The inviter's side after a contact request: takes up the grant that the newcomer offered, and answers.
+/// The inviter's side after a contact request: takes up the grant that the newcomer offered.
 struct RedeemFlow: Sendable {
     let state: DeviceState
     let connections: NodeConnections
 
-    /// Redeems all that is open.
+    /// Takes it up, or, when the node refuses for good, writes that down.
     ///
-    /// - Returns: whether something is left that may succeed later.
-    func redeemAll() async throws -> Bool {
-        var isWaiting = false
-        for redeem in try await state.store.read({ try ContactRows.redeems(in: $0) }) {
-            do {
-                try await self.redeem(redeem)
-            } catch let error as StoreError {
-                throw error
-            } catch {
-                state.logger.debug("contact \(redeem.contact) cannot be answered yet: \(error)")
-                isWaiting = true
+    /// - Throws: what may pass.
+    func redeem(_ redeem: RedeemRows.Redeem) async throws {
+        let permanent = try await state.store.read { try InitiatorRows.find(redeem.permanent, in: $0) }
+        guard let permanent else { throw DeviceError.damaged("a contact's key") }
+        do {
+            let response = try await connections.request(
+                .with {
+                    $0.redeem = .with {
+                        $0.initiatorKey = Data(permanent.credentials.initiatorKey.publicKey.bytes)
+                    }
+                }, over: redeem.oneTime)
+            try response.requireNoRefusal()
+            guard case .redeemed = response.kind else { throw TransportError.violation("not a redemption") }
+        } catch let error as RefusalError where !error.isTemporary {
+            // An answer may have been lost, and the invite be forgotten since.
+            guard await !connections.isKnown(redeem.permanent) else { return try await finish(redeem) }
+            await connections.close(redeem.oneTime)
+            state.logger.warning("the grant that contact \(redeem.contact) offered cannot be used: \(error)")
+            try await state.store.write {
+                try RedeemRows.refused(redeem, reason: "its node refused us: \(error)", in: $0)
             }
+            return
+        } catch let error as TransportError {
+            guard case .refused = error, await connections.isKnown(redeem.permanent) else { throw error }
         }
-        return isWaiting
+        try await finish(redeem)
     }
 
-    private func redeem(_ redeem: ContactRows.Redeem) async throws {
-        guard let permanent = try await state.store.read({ try InitiatorRows.find(redeem.initiator, in: $0) }) else {
-            return
-        }
-        let response = try await connections.request(
-            .with {
-                $0.redeem = .with {
-                    $0.initiatorKey = Data(permanent.credentials.initiatorKey.publicKey.bytes)
-                }
-            }, over: redeem.oneTime)
+    private func finish(_ redeem: RedeemRows.Redeem) async throws {
         await connections.close(redeem.oneTime)
-        try response.requireNoRefusal()
-        let outgoing = OutgoingMail(state: state)
-        try await state.store.write { connection in
-            guard let contact = try ContactRows.find(redeem.contact, in: connection) else { return }
-            try ContactRows.redeemed(redeem, in: connection)
-            try outgoing.queueAccept(to: contact, in: connection)
-        }
+        try await state.store.write { try RedeemRows.redeemed(redeem, in: $0) }
     }
 }

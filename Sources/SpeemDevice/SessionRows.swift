@@ -11,7 +11,9 @@ enum SessionRows {
         let row = try connection.first("SELECT encoded, contact FROM session WHERE id = ?", .blob(id)) {
             row throws(StoreError) in (encoded: try row.secret(0), contact: try row.integer(1))
         }
-        return try row.map { (try Session(encoded: $0.encoded), $0.contact) }
+        return try row.map { row in
+            (try DeviceError.stored("a session") { try Session(encoded: row.encoded) }, row.contact)
+        }
     }
 
     /// The session with a device that was used last and can send.
@@ -21,10 +23,21 @@ enum SessionRows {
             .blob(device.bytes)
         ) { row throws(StoreError) in try row.secret(0) }
         for row in rows {
-            let session = try Session(encoded: row)
+            let session = try DeviceError.stored("a session") { try Session(encoded: row) }
             if session.canSend { return session }
         }
         return nil
+    }
+
+    /// Whether no session with the same device was used later.
+    static func isNewest(_ id: [UInt8], in connection: Connection) throws(StoreError) -> Bool {
+        try connection.first(
+            """
+            SELECT 1 FROM session AS this JOIN session AS other
+                ON other.contact = this.contact AND other.device = this.device AND other.used > this.used
+            WHERE this.id = ?
+            """, .blob(id)
+        ) { row throws(StoreError) in try row.integer(0) } == nil
     }
 
     /// Keeps the session's new state, together with what the message did.

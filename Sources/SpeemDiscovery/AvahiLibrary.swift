@@ -12,9 +12,16 @@ public enum AvahiLibrary {
         return "\(major).\(minor).\(micro)"
     }
 
+    /// The version of the linked libavahi-client, such as "0.8", as pkg-config told it when the program was built; nil
+    /// where nobody asked. The library itself does not tell.
+    public static var clientVersion: String? {
+        let version = String(cString: speem_avahi_client_version())
+        return version == "unknown" ? nil : version
+    }
+
     /// What the client library learns from the system's avahi-daemon: its version, or why it cannot be asked.
     ///
-    /// The library itself does not tell its version. Blocks for as long as D-Bus takes to answer.
+    /// Blocks for as long as D-Bus takes to answer.
     public static func daemonVersion() -> Result<String, AvahiFailure> {
         guard let poll = avahi_simple_poll_new() else { return .failure(AvahiFailure(words: "out of memory")) }
         defer { avahi_simple_poll_free(poll) }

@@ -34,7 +34,7 @@ public struct ContactRequest: Sendable, Equatable {
         self.name = name
     }
 
-    /// The request with its MAC.
+    /// The request with its MAC, which holds a secret: wiping it is the caller's duty.
     ///
     /// - Throws: ``IdentityError/malformed(_:)`` when the chain or the name is over its limit.
     public func encode(
@@ -43,17 +43,19 @@ public struct ContactRequest: Sendable, Equatable {
         guard roster.entries.count <= Self.maxEntries, name.utf8.count <= Self.maxNameBytes else {
             throw .malformed("a contact request")
         }
-        var writer = ByteWriter()
+        var writer = SecretWriter()
         writer.write(Self.version)
-        writer.write(bigEndian: UInt16(roster.entries.count))
+        writer.write(BigEndian.bytes(UInt16(roster.entries.count)))
         for entry in roster.entries { writer.write(lengthPrefixed: entry.encoded) }
         writer.write(inviterHead.bytes)
-        writer.write(reciprocalSecret.exposedCopy())
+        writer.write(reciprocalSecret)
         writer.write(lengthPrefixed: Array(name.utf8))
-        writer.write(
-            Self.mac(writer.bytes, key: requestKey, inviter: inviter, newcomer: roster.account, device: device))
-        guard writer.bytes.count <= Self.maxLength else { throw .malformed("a contact request") }
-        return writer.bytes
+        var body = writer.encoded.exposedCopy()
+        defer { Wipe.zero(&body) }
+        writer.write(Self.mac(body, key: requestKey, inviter: inviter, newcomer: roster.account, device: device))
+        let request = writer.encoded
+        guard request.count <= Self.maxLength else { throw .malformed("a contact request") }
+        return request.exposedCopy()
     }
 
     /// Reads a request whose MAC is right under one of `requestKeys`, and returns which.
@@ -67,7 +69,8 @@ public struct ContactRequest: Sendable, Equatable {
         device: DeviceID
     ) throws(IdentityError) -> (request: ContactRequest, invite: Int) {
         guard bytes.count <= maxLength, bytes.count > 32 else { throw .malformed("a contact request") }
-        let body = Array(bytes.dropLast(32))
+        var body = Array(bytes.dropLast(32))
+        defer { Wipe.zero(&body) }
         let tag = Array(bytes.suffix(32))
         var match: Int?
         for (index, key) in requestKeys.enumerated() {
@@ -90,7 +93,7 @@ public struct ContactRequest: Sendable, Equatable {
             var entries: [[UInt8]] = []
             for _ in 0..<count { entries.append(try reader.readLengthPrefixed(limit: RosterEntry.maxLength)) }
             let head = try RosterHead(try reader.read(RosterHead.length))
-            let secret = SecretBytes(try reader.read(Invite.secretLength))
+            let secret = try reader.readSecret(Invite.secretLength)
             let name = try readName(&reader)
             guard reader.remaining == 0 else { throw IdentityError.malformed("a contact request") }
             return ContactRequest(
@@ -115,6 +118,8 @@ public struct ContactRequest: Sendable, Equatable {
         guard let name = String(validating: bytes, as: UTF8.self) else {
             throw IdentityError.malformed("a name")
         }
+        // None at all is no claim.
+        guard name.isEmpty || ContactName.problem(name) == nil else { throw IdentityError.malformed("a name") }
         return name
     }
 }

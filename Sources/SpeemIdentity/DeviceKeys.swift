@@ -71,6 +71,8 @@ public struct DeviceEntry: Sendable, Hashable {
         } catch {
             throw .malformed("a device entry")
         }
+        // Nothing could be sealed to it, and no session begun: whoever lists such a key breaks those who write to it.
+        guard !identity.isWeak, !seal.isWeak, !noise.isWeak else { throw .malformed("a key of a device entry") }
     }
 
     /// Names the device in requests and mailboxes.

@@ -67,19 +67,19 @@ public struct Invite: Sendable, Equatable {
 
     // MARK: Text
 
-    /// The invite in lower case, for a link.
-    public var text: String { Self.scheme + Base32.encode(encoded).lowercased() }
+    /// The invite in lower case, for a link. It shows the secret, and like any text it is not wiped.
+    public var text: String { Self.scheme + encoded.withUnsafeBytes { Base32.encode($0) }.lowercased() }
 
     /// The invite in upper case, which a QR code packs more tightly.
     public var qrText: String { text.uppercased() }
 
-    private var encoded: [UInt8] {
-        var writer = ByteWriter()
+    private var encoded: SecretBytes {
+        var writer = SecretWriter()
         writer.write(Self.version)
         writer.write(purpose.kind.rawValue)
-        writer.write(bigEndian: expires)
+        writer.write(BigEndian.bytes(expires))
         writer.write(node.encoded)
-        writer.write(secret.exposedCopy())
+        writer.write(secret)
         switch purpose {
         case .claim: break
         case .link(let inviter), .contact(let inviter):
@@ -87,8 +87,10 @@ public struct Invite: Sendable, Equatable {
             writer.write(inviter.account.bytes)
             writer.write(inviter.head.bytes)
         }
-        writer.write(Self.checksum(writer.bytes))
-        return writer.bytes
+        var body = writer.encoded.exposedCopy()
+        defer { Wipe.zero(&body) }
+        writer.write(Self.checksum(body))
+        return writer.encoded
     }
 
     private static func checksum(_ bytes: [UInt8]) -> [UInt8] {
@@ -119,8 +121,11 @@ public struct Invite: Sendable, Equatable {
         guard text.utf8.count <= Self.maxTextLength else { throw .tooLong(limit: Self.maxTextLength) }
         let compact = text.filter { !$0.isWhitespace }.lowercased()
         guard compact.hasPrefix(Self.scheme) else { throw .notAnInvite }
-        guard let bytes = Base32.decode(compact.dropFirst(Self.scheme.count)), bytes.count > 6 else { throw .mistyped }
-        let body = Array(bytes.dropLast(4))
+        guard var bytes = Base32.decode(compact.dropFirst(Self.scheme.count)) else { throw .mistyped }
+        defer { Wipe.zero(&bytes) }
+        guard bytes.count > 6 else { throw .mistyped }
+        var body = Array(bytes.dropLast(4))
+        defer { Wipe.zero(&body) }
         // The version first: a later one may have another checksum.
         guard body[0] == Self.version else {
             throw ConstantTime.equal(Self.checksum(body), Array(bytes.suffix(4))) ? .unknownVersion(body[0]) : .mistyped
@@ -128,10 +133,11 @@ public struct Invite: Sendable, Equatable {
         guard ConstantTime.equal(Self.checksum(body), Array(bytes.suffix(4))) else { throw .mistyped }
         guard let kind = Kind(rawValue: body[1]) else { throw .unknownKind(body[1]) }
         do {
-            var reader = ByteReader(Array(body.dropFirst(2)))
+            var reader = ByteReader(body)
+            _ = try reader.read(2)
             let expires = try reader.readBigEndian(UInt64.self)
             let node = try NodeEntry(&reader)
-            let secret = SecretBytes(try reader.read(Self.secretLength))
+            let secret = try reader.readSecret(Self.secretLength)
             let purpose: Purpose
             switch kind {
             case .claim: purpose = .claim

@@ -46,6 +46,7 @@ public struct NodeEntry: Sendable, Hashable {
         } catch {
             throw .malformed("a node entry")
         }
+        guard !key.isWeak else { throw .malformed("a node's key") }
         try self.init(noise: key, addresses: addresses)
     }
 

@@ -15,15 +15,18 @@ public struct RecoveryWords: Sendable, Equatable {
     /// The words for `entropy` (32 bytes).
     public init(entropy: SecretBytes) {
         precondition(entropy.count == Self.entropyLength, "24 words hold 32 bytes")
-        var bytes = entropy.exposedCopy()
-        bytes.append(SHA256.hash(bytes)[0])
-        defer { Wipe.zero(&bytes) }
-        words = (0..<Self.count).map { word in
-            var index = 0
-            for bit in (word * 11)..<(word * 11 + 11) {
-                index = index << 1 | Int(bytes[bit / 8] >> UInt8(7 - bit % 8) & 1)
+        var writer = SecretWriter()
+        writer.write(entropy)
+        writer.write(SHA256.hash(entropy)[0])
+        let bytes = writer.encoded
+        words = bytes.withUnsafeBytes { bytes in
+            (0..<Self.count).map { word in
+                var index = 0
+                for bit in (word * 11)..<(word * 11 + 11) {
+                    index = index << 1 | Int(bytes[bit / 8] >> UInt8(7 - bit % 8) & 1)
+                }
+                return String(WordList.words[index])
             }
-            return String(WordList.words[index])
         }
     }
 
@@ -34,20 +37,21 @@ public struct RecoveryWords: Sendable, Equatable {
     public static func entropy(from text: String) throws(IdentityError) -> SecretBytes {
         let words = text.lowercased().split(whereSeparator: \.isWhitespace)
         guard words.count == count else { throw .wordCount(words.count) }
-        var bytes = [UInt8](repeating: 0, count: entropyLength + 1)
-        defer { Wipe.zero(&bytes) }
-        for (position, word) in words.enumerated() {
-            guard let index = index(of: word) else {
-                throw .unknownWord(String(word), position: position + 1, suggestion: suggestion(for: word))
-            }
-            for bit in 0..<11 where index >> (10 - bit) & 1 == 1 {
-                let place = position * 11 + bit
-                bytes[place / 8] |= 1 << UInt8(7 - place % 8)
+        let bytes = try SecretBytes(count: entropyLength + 1) { (bytes) throws(IdentityError) in
+            for (position, word) in words.enumerated() {
+                guard let index = index(of: word) else {
+                    throw .unknownWord(String(word), position: position + 1, suggestion: suggestion(for: word))
+                }
+                for bit in 0..<11 where index >> (10 - bit) & 1 == 1 {
+                    let place = position * 11 + bit
+                    bytes[place / 8] |= 1 << UInt8(7 - place % 8)
+                }
             }
         }
-        let checksum = bytes.removeLast()
-        guard SHA256.hash(bytes)[0] == checksum else { throw .wordChecksum }
-        return SecretBytes(count: entropyLength) { $0.copyBytes(from: bytes) }
+        let entropy = bytes.slice(0..<entropyLength)
+        let checksum = bytes.withUnsafeBytes { $0[entropyLength] }
+        guard SHA256.hash(entropy)[0] == checksum else { throw .wordChecksum }
+        return entropy
     }
 
     private static func index(of word: Substring) -> Int? {

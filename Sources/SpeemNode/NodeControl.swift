@@ -15,7 +15,7 @@ struct NodeControl: ControlHandler {
         case "status": return try await status()
         case "invite": return try await invite()
         default:
-            guard ["init", "accept", "contacts", "verify", "send", "inbox", "follow", "outbox"].contains(method) else {
+            guard ["init", "accept", "contacts", "verify", "send", "inbox", "follow", "sent"].contains(method) else {
                 throw ControlError.methodNotFound(method)
             }
             throw ControlError(

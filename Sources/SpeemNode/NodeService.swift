@@ -103,6 +103,10 @@ public struct NodeService: Service {
         } catch {
             failure = error
         }
+        // The counters of the newest handshakes and the time of running are only in memory yet.
+        if failure == nil {
+            do { try await requests.state.write { _ in } } catch { logger.error("the last write failed: \(error)") }
+        }
         await store.close()
         try? await group.shutdownGracefully()
         if let failure { throw failure }

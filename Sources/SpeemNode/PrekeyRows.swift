@@ -15,17 +15,26 @@ enum PrekeyRows {
     static let reservedPerContact: Int64 = 5
     /// One-time pairs that are reserved for an invite: it begins one session, and maybe again after a lost reply.
     static let reservedPerInvite: Int64 = 1
-    /// One-time pairs of a device at the most; older ones go.
+    /// One-time pairs of a device at the most; older ones go, and those that are reserved for somebody go last.
     static let maxPairs: Int64 = 1000
 
+    /// Takes an upload. Another signed prekey than before begins a new generation: all pairs that came before it are
+    /// dropped with it, so that the device knows which private halves nobody can be given any more.
     static func upload(
         _ upload: WirePrekeyUpload, device: [UInt8], in connection: Connection
     ) throws(StoreError) -> Int64 {
+        let signed = [UInt8](upload.signedPrekey)
+        let before = try connection.first(
+            "SELECT signed_prekey FROM device_prekeys WHERE device = ?", .blob(device)
+        ) { row throws(StoreError) in try row.blob(0) }
+        if let before, before != signed {
+            try connection.execute("DELETE FROM prekey_pair WHERE device = ?", .blob(device))
+        }
         try connection.execute(
             """
             INSERT INTO device_prekeys (device, signed_prekey, last_resort) VALUES (?1, ?2, ?3)
             ON CONFLICT (device) DO UPDATE SET signed_prekey = ?2, last_resort = ?3
-            """, .blob(device), .blob([UInt8](upload.signedPrekey)), .blob([UInt8](upload.lastResortKemPrekey)))
+            """, .blob(device), .blob(signed), .blob([UInt8](upload.lastResortKemPrekey)))
         for pair in upload.oneTime {
             try connection.execute(
                 "INSERT INTO prekey_pair (device, one_time_prekey, kem_prekey) VALUES (?, ?, ?)", .blob(device),
@@ -34,7 +43,7 @@ enum PrekeyRows {
         try connection.execute(
             """
             DELETE FROM prekey_pair WHERE device = ?1 AND id NOT IN
-                (SELECT id FROM prekey_pair WHERE device = ?1 ORDER BY id DESC LIMIT ?2)
+                (SELECT id FROM prekey_pair WHERE device = ?1 ORDER BY reserved_for IS NULL, id DESC LIMIT ?2)
             """, .blob(device), .integer(maxPairs))
         let grants = try connection.query(
             "SELECT id, kind FROM access WHERE kind IN (?, ?)", .integer(GrantKind.contact.code),

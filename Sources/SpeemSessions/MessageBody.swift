@@ -43,9 +43,9 @@ public struct MessageBody: Sendable, Equatable {
             throw .tooLong(content.count, limit: SessionLimits.contentLength)
         }
         key = random.secret(XChaCha20Poly1305.keyLength)
-        ciphertext = XChaCha20Poly1305.seal(
-            Padme.pad(content, minimum: SessionLimits.minimumBody), key: key, associatedData: Self.label,
-            random: random)
+        var padded = Padme.pad(content, minimum: SessionLimits.minimumBody)
+        defer { Wipe.zero(&padded) }
+        ciphertext = XChaCha20Poly1305.seal(padded, key: key, associatedData: Self.label, random: random)
         id = MessageID(key: key, ciphertext: ciphertext)
     }
 
@@ -56,7 +56,9 @@ public struct MessageBody: Sendable, Equatable {
             throw .notAuthentic("the body of a message")
         }
         do {
-            return try Padme.unpad(try XChaCha20Poly1305.open(ciphertext, key: key, associatedData: label))
+            var padded = try XChaCha20Poly1305.open(ciphertext, key: key, associatedData: label)
+            defer { Wipe.zero(&padded) }
+            return try Padme.unpad(padded)
         } catch {
             throw .notAuthentic("the body of a message")
         }

@@ -121,13 +121,24 @@ enum PQXDH {
     static func initiate(
         local: LocalParty, peer: SessionParty, bundle: PrekeyBundle, random: some RandomSource
     ) throws(SessionError) -> (agreement: Agreement, initial: InitialPart) {
+        let encapsulated: (ciphertext: [UInt8], sharedSecret: SecretBytes)
+        do { encapsulated = try bundle.kem.key.encapsulate() } catch { throw .malformed("a prekey of the peer") }
+        return try initiate(
+            local: local, peer: peer, bundle: bundle, base: X25519.PrivateKey(random: random),
+            encapsulated: encapsulated)
+    }
+
+    /// With both ephemeral secrets given, so that a run can be repeated.
+    static func initiate(
+        local: LocalParty, peer: SessionParty, bundle: PrekeyBundle, base: X25519.PrivateKey,
+        encapsulated: (ciphertext: [UInt8], sharedSecret: SecretBytes)
+    ) throws(SessionError) -> (agreement: Agreement, initial: InitialPart) {
         precondition(bundle.device == peer.device, "a bundle of another device")
         do {
-            let base = X25519.PrivateKey(random: random)
-            let (ciphertext, kemSecret) = try bundle.kem.key.encapsulate()
             let initial = InitialPart(
                 baseKey: base.publicKey, signedPrekey: bundle.signed.id, kemPrekey: bundle.kem.id,
-                isLastResort: bundle.kem.isLastResort, oneTimePrekey: bundle.oneTime?.id, ciphertext: ciphertext)
+                isLastResort: bundle.kem.isLastResort, oneTimePrekey: bundle.oneTime?.id,
+                ciphertext: encapsulated.ciphertext)
             // Section 3.3: DH1 = DH(IK_A, SPK_B), DH2 = DH(EK_A, IK_B), DH3 = DH(EK_A, SPK_B), DH4 = DH(EK_A, OPK_B).
             var secrets = [
                 try local.keys.identity.sharedSecret(with: bundle.signed.key),
@@ -135,7 +146,7 @@ enum PQXDH {
                 try base.sharedSecret(with: bundle.signed.key),
             ]
             if let oneTime = bundle.oneTime { secrets.append(try base.sharedSecret(with: oneTime.key)) }
-            secrets.append(kemSecret)
+            secrets.append(encapsulated.sharedSecret)
             let agreement = derive(
                 secrets, initiator: local.party, responder: peer, initial: initial, signed: bundle.signed.key,
                 kem: bundle.kem.key, oneTime: bundle.oneTime?.key)

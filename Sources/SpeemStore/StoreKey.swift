@@ -48,7 +48,11 @@ public struct StoreKey: Sendable {
         _ path: String, random: some RandomSource, fileSystem: some FileSystem = PosixFileSystem()
     ) throws(StoreError) -> StoreKey {
         let secret = random.secret(length)
-        var text = Array("\(magic) \(secret.withUnsafeBytes { Hex.encode($0) }) \(checksum(secret))\n".utf8)
+        var writer = SecretWriter()
+        writer.write(Array("\(magic) ".utf8))
+        writer.write(Hex.encode(secret))
+        writer.write(Array(" \(checksum(secret))\n".utf8))
+        var text = writer.encoded.exposedCopy()
         defer { Wipe.zero(&text) }
         try onDisk { () throws(FileError) in
             try fileSystem.makeFolder(folder(of: path))
@@ -58,15 +62,12 @@ public struct StoreKey: Sendable {
     }
 
     private static func parse(_ bytes: [UInt8]) -> SecretBytes? {
-        var line = bytes[...]
-        if line.last == UInt8(ascii: "\n") { line.removeLast() }
+        // Slices, so that no copy of the text is made that nobody wipes.
+        let line = bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...]
         let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-        guard words.count == 3, words[0].elementsEqual(magic.utf8),
-            var key = Hex.decode(String(decoding: words[1], as: UTF8.self)), key.count == length
+        guard words.count == 3, words[0].elementsEqual(magic.utf8), let secret = Hex.decodeSecret(words[1]),
+            secret.count == length, words[2].elementsEqual(checksum(secret).utf8)
         else { return nil }
-        defer { Wipe.zero(&key) }
-        let secret = SecretBytes(key)
-        guard words[2].elementsEqual(checksum(secret).utf8) else { return nil }
         return secret
     }
 

@@ -5,48 +5,73 @@ import SpeemConfig
 import SpeemDevice
 import SpeemTransport
 
-/// Calls a method of the daemon, or does the same work in this process when none runs.
-enum Caller {
+/// Calls methods of the daemon, or does the same work in this process when none runs.
+actor Caller {
+    typealias Notify = @Sendable (String, JSON) async throws -> Void
+
+    private let config: Config
+    private let group: MultiThreadedEventLoopGroup
+    /// Open from the first call that found no daemon.
+    private var device: Device?
+
+    private init(_ config: Config, _ group: MultiThreadedEventLoopGroup) {
+        self.config = config
+        self.group = group
+    }
+
+    /// One call.
     static func call(
         _ method: String, _ parameters: [String: JSON] = [:], config: Config,
-        onNotification: @escaping @Sendable (String, JSON) async throws -> Void = { _, _ in }
+        onNotification: @escaping Notify = { _, _ in }
     ) async throws -> JSON {
+        try await session(config) { try await $0.call(method, parameters, onNotification: onNotification) }
+    }
+
+    /// Several calls, for which the store is opened once.
+    static func session<T: Sendable>(
+        _ config: Config, _ body: @Sendable (Caller) async throws -> T
+    ) async throws -> T {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let caller = Caller(config, group)
         do {
-            let result = try await call(
-                method, .object(parameters), config: config, group: group, onNotification: onNotification)
+            let result = try await body(caller)
+            await caller.close()
             try await group.shutdownGracefully()
             return result
         } catch {
+            await caller.close()
             try? await group.shutdownGracefully()
             throw error
         }
     }
 
-    private static func call(
-        _ method: String, _ parameters: JSON, config: Config, group: MultiThreadedEventLoopGroup,
-        onNotification: @escaping @Sendable (String, JSON) async throws -> Void
+    func call(
+        _ method: String, _ parameters: [String: JSON] = [:], onNotification: @escaping Notify = { _, _ in }
     ) async throws -> JSON {
-        let client = ControlClient(path: config.controlSocket, group: group)
-        if let result = try await client.call(method, parameters, onNotification: onNotification) { return result }
-        switch config.role {
-        case .node:
-            throw Failure(
-                "the node is not running",
-                hint: "start it with speem run --config \(config.file); devices write and read")
-        case .device:
-            let device = try await Device.open(config, group: group, logger: Logs.make(config))
-            do {
-                let result = try await DeviceControl(device: device, isDaemon: false).call(
-                    method, parameters, session: ControlSession(notify: onNotification))
-                await device.close()
+        if device == nil {
+            let client = ControlClient(path: config.controlSocket, group: group)
+            if let result = try await client.call(method, .object(parameters), onNotification: onNotification) {
                 return result
-            } catch {
-                await device.close()
-                throw error
+            }
+            guard config.role == .device else {
+                throw Failure(
+                    "the node is not running",
+                    hint: "start it with speem run --config \(config.file); devices write and read")
             }
         }
+        let device = try await open()
+        return try await DeviceControl(device: device, isDaemon: false).call(
+            method, .object(parameters), session: ControlSession(notify: onNotification))
     }
+
+    private func open() async throws -> Device {
+        if let device { return device }
+        let opened = try await Device.open(config, group: group, logger: Logs.make(config))
+        device = opened
+        return opened
+    }
+
+    private func close() async { await device?.close() }
 }
 
 /// Where log lines go.

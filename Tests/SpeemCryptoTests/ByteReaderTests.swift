@@ -15,6 +15,18 @@ import Testing
         #expect(reader.offset == 20 && reader.remaining == 0)
     }
 
+    @Test func secretsAreReadInTheirPlace() throws {
+        var reader = ByteReader(counting(10))
+        #expect(try reader.read(2) == [0, 1])
+        #expect(try reader.readSecret(3) == SecretBytes([2, 3, 4]))
+        #expect(try reader.readSecret(0).count == 0)
+        for count in [6, 1_000, .max, -1, .min] {
+            #expect(throws: ByteReader.Truncated()) { try reader.readSecret(count) }
+        }
+        #expect(try reader.readSecret(5) == SecretBytes([5, 6, 7, 8, 9]))
+        #expect(reader.remaining == 0)
+    }
+
     @Test func readsWhatBigEndianWrote() throws {
         for value in [0, 1, 0x80, 0xffff, 0x0102_0304_0506_0708, .max] as [UInt64] {
             var reader = ByteReader(

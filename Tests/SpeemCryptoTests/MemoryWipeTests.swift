@@ -1,5 +1,5 @@
 #if os(Linux)
-    import Glibc
+    import TestTools
     import SpeemCrypto
     import Testing
 
@@ -142,71 +142,7 @@
 
         /// How often the compared part lies in the writable memory of this process.
         func occurrences() throws -> Int {
-            let memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC)
-            try #require(memory >= 0)
-            defer { close(memory) }
-            let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4_096)
-            defer {
-                Wipe.zero(chunk)
-                chunk.deallocate()
-            }
-            let own = UInt(bitPattern: chunk.baseAddress)..<(UInt(bitPattern: chunk.baseAddress) + UInt(chunk.count))
-            var found = 0
-            for region in try writableRegions() {
-                // What was read lies in the chunk too, so the chunk itself is left out.
-                let parts =
-                    region.overlaps(own)
-                    ? [
-                        region.lowerBound..<max(own.lowerBound, region.lowerBound),
-                        min(own.upperBound, region.upperBound)..<region.upperBound,
-                    ] : [region]
-                for part in parts { found += count(in: part, of: memory, chunk: chunk) }
-            }
-            return found
-        }
-
-        private func count(in region: Range<UInt>, of memory: Int32, chunk: UnsafeMutableRawBufferPointer) -> Int {
-            let length = Self.compared.count
-            let first = Int32(byte(Self.compared.lowerBound))
-            var found = 0
-            var address = region.lowerBound
-            while address < region.upperBound, region.upperBound - address >= UInt(length) {
-                let wanted = min(chunk.count, Int(region.upperBound - address))
-                let read = pread(memory, chunk.baseAddress, wanted, off_t(address))
-                // A region that another thread gave back meanwhile.
-                guard read >= length, let base = chunk.baseAddress else { return found }
-                var offset = 0
-                while offset + length <= read, let hit = memchr(base + offset, first, read - length + 1 - offset) {
-                    let start = UnsafeRawPointer(hit) - UnsafeRawPointer(base)
-                    if (0..<length).allSatisfy({ chunk[start + $0] == byte(Self.compared.lowerBound + $0) }) {
-                        found += 1
-                    }
-                    offset = start + 1
-                }
-                if read < wanted || address + UInt(read) >= region.upperBound { return found }
-                address += UInt(read - length + 1)
-            }
-            return found
-        }
-
-        private func writableRegions() throws -> [Range<UInt>] {
-            let file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC)
-            try #require(file >= 0)
-            defer { close(file) }
-            var maps: [UInt8] = []
-            var buffer = [UInt8](repeating: 0, count: 65_536)
-            while case let count = read(file, &buffer, buffer.count), count > 0 { maps += buffer[..<count] }
-            let regions = String(decoding: maps, as: UTF8.self).split(separator: "\n").compactMap {
-                line -> Range<UInt>? in
-                let fields = line.split(separator: " ")
-                let ends = fields.first?.split(separator: "-").compactMap { UInt($0, radix: 16) } ?? []
-                guard fields.count > 1, fields[1].hasPrefix("rw"), ends.count == 2, ends[0] < ends[1] else {
-                    return nil
-                }
-                return ends[0]..<ends[1]
-            }
-            try #require(regions.count > 3)
-            return regions
+            try MemorySearch.occurrences(count: Self.compared.count) { byte(Self.compared.lowerBound + $0) }
         }
     }
 #endif

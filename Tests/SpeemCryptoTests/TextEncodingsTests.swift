@@ -27,6 +27,23 @@ import Testing
         #expect(Hex.decode(text) == nil)
     }
 
+    @Test func secretsAreEncodedTheSame() throws {
+        var generator = SeededGenerator(31)
+        for length in 0..<40 {
+            let bytes = generator.bytes(length)
+            let encoded = Hex.encode(SecretBytes(bytes))
+            #expect(encoded == SecretBytes(Array(Hex.encode(bytes).utf8)))
+            let text = [1, 2] + encoded.exposedCopy()
+            #expect(Hex.decodeSecret(text.dropFirst(2)) == SecretBytes(bytes))
+            #expect(Hex.decodeSecret(Array(Hex.encode(bytes).uppercased().utf8)[...]) == SecretBytes(bytes))
+        }
+    }
+
+    @Test(arguments: ["0", "000", "0g", "g0", " 00", "00 ", "00\n", "é0", "-1", "/0", ":0", "@0", "`0", "G0"])
+    func secretsInNoHexadecimalTextAreRefused(text: String) {
+        #expect(Hex.decodeSecret(Array(text.utf8)[...]) == nil)
+    }
+
     @Test func substringsAreTextToo() {
         #expect(Hex.decode("xx00ffxx".dropFirst(2).dropLast(2)) == [0, 255])
     }

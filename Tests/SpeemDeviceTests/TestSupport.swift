@@ -47,12 +47,16 @@ actor TestNode {
     private let folder = Folder()
     private let port: UInt16
     private let advertise: String
+    private let limits: String
     private var services: ServiceGroup?
     private var running: Task<Void, any Error>?
     private(set) var claim: Invite?
 
-    /// - Parameter advertise: an address for invites other than the node's own.
-    init(advertise: String? = nil) async throws {
+    /// - Parameters:
+    ///   - advertise: an address for invites other than the node's own.
+    ///   - limits: further lines of the configuration's limits.
+    init(advertise: String? = nil, limits: String = "") async throws {
+        self.limits = limits
         port = try await FreePorts.next()
         self.advertise = advertise ?? "127.0.0.1:\(port)"
     }
@@ -68,6 +72,7 @@ actor TestNode {
             advertise = ["\(advertise)"]
             [limits]
             handshake_timeout = "60s"
+            \(limits)
             """
         let config = try Config.parse(Array(text.utf8), file: folder.path + ".toml", home: nil)
         let service = try await NodeService.start(config, logger: quietLogger)
@@ -99,9 +104,11 @@ struct TestDevice: Sendable {
     }
 
     /// Opens the device for the time of `body`.
-    func open<T: Sendable>(_ body: @Sendable (Device) async throws -> T) async throws -> T {
+    func open<T: Sendable>(
+        clock: WallClock = .system, _ body: @Sendable (Device) async throws -> T
+    ) async throws -> T {
         let device = try await Device.open(
-            config, group: MultiThreadedEventLoopGroup.singleton, logger: quietLogger)
+            config, group: MultiThreadedEventLoopGroup.singleton, clock: clock, logger: quietLogger)
         do {
             let result = try await body(device)
             await device.close()
@@ -135,8 +142,10 @@ struct TestDevice: Sendable {
         try await call("send", ["contact": .string(contact), "text": .string(text)])["state"]?.stringValue ?? ""
     }
 
+    /// One page, which then counts as read.
     func inbox(all: Bool = false) async throws -> [String] {
         let messages = try await call("inbox", ["all": .bool(all)])["messages"]?.arrayValue ?? []
+        if let last = messages.last?["number"] { try await call("inbox", ["after": last, "read": last]) }
         return messages.map { "\($0["contact"]?.stringValue ?? "?"): \($0["text"]?.stringValue ?? "?")" }
     }
 
@@ -160,11 +169,11 @@ struct TestPair: Sendable {
     let bobNode: TestNode
 
     static func with(
-        contacts: Bool = true, _ body: @Sendable (TestPair) async throws -> Void
+        contacts: Bool = true, bobLimits: String = "", _ body: @Sendable (TestPair) async throws -> Void
     ) async throws {
         let pair = TestPair(
             alice: try await TestDevice("alice"), bob: try await TestDevice("bob"), aliceNode: try await TestNode(),
-            bobNode: try await TestNode())
+            bobNode: try await TestNode(limits: bobLimits))
         for (node, device) in [(pair.aliceNode, pair.alice), (pair.bobNode, pair.bob)] {
             try await node.start()
             _ = try await device.accept(await node.claim?.text ?? "")
@@ -184,86 +193,4 @@ struct TestPair: Sendable {
         try await pair.aliceNode.stop()
         try await pair.bobNode.stop()
     }
-}
-
-/// A proxy that loses replies: it cuts a connection after so many bytes from the server.
-final class CuttingProxy: Sendable {
-    private let channel: any Channel
-    private let shared: Shared
-
-    var address: String { "127.0.0.1:\(channel.localAddress?.port ?? 0)" }
-
-    static func start(to target: @escaping @Sendable () async -> (host: String, port: Int)) async throws -> CuttingProxy
-    {
-        let shared = Shared()
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelInitializer { inbound in
-                let address = inbound.eventLoop.makeFutureWithTask { await target() }
-                return address.flatMap { address in
-                    ClientBootstrap(group: inbound.eventLoop)
-                        .channelInitializer { outbound in
-                            outbound.eventLoop.makeCompletedFuture {
-                                try outbound.pipeline.syncOperations.addHandler(
-                                    Forward(to: inbound, limit: { shared.take($0) }))
-                            }
-                        }
-                        .connect(host: address.host, port: address.port)
-                }.flatMap { outbound in
-                    inbound.eventLoop.makeCompletedFuture {
-                        try inbound.pipeline.syncOperations.addHandler(Forward(to: outbound, limit: { $0 }))
-                    }
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0).get()
-        return CuttingProxy(channel: channel, shared: shared)
-    }
-
-    /// What all connections of a proxy share.
-    final class Shared: Sendable {
-        let allowed = Mutex(Int.max)
-
-        /// How many of `count` bytes may pass.
-        func take(_ count: Int) -> Int {
-            allowed.withLock { allowed in
-                let passed = min(count, allowed)
-                if allowed != .max { allowed -= passed }
-                return passed
-            }
-        }
-    }
-
-    private init(channel: any Channel, shared: Shared) {
-        self.channel = channel
-        self.shared = shared
-    }
-
-    /// From now on only so many bytes come back from the server; nil for all.
-    func allow(_ bytes: Int?) { shared.allowed.withLock { $0 = bytes ?? .max } }
-
-    deinit { channel.close(promise: nil) }
-}
-
-/// Passes bytes on to another channel, as many as may pass, and then closes both.
-private final class Forward: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-
-    private let other: any Channel
-    private let limit: @Sendable (Int) -> Int
-
-    init(to other: any Channel, limit: @escaping @Sendable (Int) -> Int) {
-        self.other = other
-        self.limit = limit
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var buffer = unwrapInboundIn(data)
-        let passed = limit(buffer.readableBytes)
-        guard let part = buffer.readSlice(length: passed) else { return }
-        other.writeAndFlush(part, promise: nil)
-        guard buffer.readableBytes > 0 else { return }
-        other.close(promise: nil)
-        context.close(promise: nil)
-    }
-
-    func channelInactive(context: ChannelHandlerContext) { other.close(promise: nil) }
 }

@@ -9,6 +9,12 @@ struct AvahiLibraryTests {
         #expect(parts.first == 1)
     }
 
+    /// deploy/lib.sh says at build time which one it is; a plain `swift build` does not.
+    @Test func libavahiClientHasTheVersionThatTheBuildGave() {
+        guard let version = AvahiLibrary.clientVersion else { return }
+        #expect(version.wholeMatch(of: /[0-9]+(\.[0-9]+)*[0-9A-Za-z.+~-]*/) != nil, "\(version)")
+    }
+
     /// With a daemon its version, without one the library's own words: either way the client library has run.
     @Test func avahiAnswersOrSaysWhyNot() {
         switch AvahiLibrary.daemonVersion() {

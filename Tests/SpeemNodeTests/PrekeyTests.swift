@@ -55,4 +55,28 @@ struct PrekeyTests {
             #expect(try await device.request(incomplete).refusal.code == .malformed)
         }
     }
+
+    /// Another signed prekey takes the place of all that came with the one before, also of what is reserved: the device
+    /// then knows what nobody can be given any more.
+    @Test func aNewGenerationReplacesTheOneBefore() async throws {
+        let node = TestNode()
+        try await node.run { announcement in
+            let owner = TestOwner()
+            let device = try await own(announcement, owner)
+            let nodeKey = try #require(announcement.claim).node.noise
+            let keys = InviteKeys(secret: random.secret(16))
+            _ = try await device.request(register(keys))
+            #expect(try await device.request(upload(pairs: 20)).prekeyUploaded.unassigned == 19)
+            // The same again, as after a lost answer, drops nothing.
+            #expect(try await device.request(upload(pairs: 0)).prekeyUploaded.unassigned == 19)
+            #expect(try await device.request(upload(pairs: 10, signed: 7)).prekeyUploaded.unassigned == 9)
+            let invited = try await connect(
+                announcement.addresses[0], node: nodeKey, key: keys.initiatorKey, preSharedKey: keys.preSharedKey)
+            let take = WireRequest.with { $0.prekeyTake = .with { $0.device = owner.id } }
+            let bundle = try await invited.request(take).prekeyBundle
+            #expect(!bundle.lastResort && bundle.signedPrekey == Data([7]))
+            #expect(try await invited.request(take).prekeyBundle.lastResort)
+            #expect(try await device.request(upload(pairs: 0, signed: 6)).prekeyUploaded.unassigned == 0)
+        }
+    }
 }

@@ -143,10 +143,10 @@ func redeem(_ key: X25519.PrivateKey, _ first: WireDeposit?) -> WireRequest {
     }
 }
 
-func upload(pairs: Int) -> WireRequest {
+func upload(pairs: Int, signed: UInt8 = 8) -> WireRequest {
     .with {
         $0.prekeyUpload = .with {
-            $0.signedPrekey = Data([8])
+            $0.signedPrekey = Data([signed])
             $0.lastResortKemPrekey = Data([0x0b])
             $0.oneTime = (0..<pairs).map { number in
                 .with {

@@ -227,3 +227,27 @@ let weakKeys: [X25519.PublicKey] = [
     "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
     "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 ].compactMap { Hex.decode($0) }.compactMap { try? X25519.PublicKey($0) }
+
+/// What the ratchet carries, put together by hand.
+func messageKeys(
+    key: SecretBytes, id: [UInt8], sender: AccountPublicKey, recipient: AccountPublicKey, heads: MessageHeads
+) -> SecretBytes {
+    SecretBytes(
+        [1] + key.exposedCopy() + id + sender.bytes + recipient.bytes + heads.sender.bytes + heads.recipient.bytes)
+}
+
+/// A header as somebody makes it who holds a session and puts other things inside than
+/// ``Session/seal(_:from:heads:random:)`` does.
+func craft(
+    _ inside: SecretBytes, in session: inout Session, for recipient: Person, random: some RandomSource
+) throws -> IncomingHeader {
+    let message = try session.encrypt(inside, random: random)
+    return try recipient.unseal(inside: [1, 0] + session.id + message.encoded)
+}
+
+extension Person {
+    /// What this person finds in a header with these bytes under the seal.
+    func unseal(inside: [UInt8]) throws -> IncomingHeader {
+        try IncomingHeader(unsealing: SealedBox.seal(inside, to: keys.seal.publicKey), with: keys.seal)
+    }
+}

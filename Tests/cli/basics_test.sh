@@ -10,9 +10,11 @@ for command in "" run init invite accept contacts verify send inbox sent status 
 done
 prints "version" '^speem [0-9]+\.[0-9]+\.[0-9]+$' "$SPEEM" version
 prints "--version" '^speem [0-9]+\.[0-9]+\.[0-9]+$' "$SPEEM" --version
-for library in 'libsodium 1\.' 'sqlite 3\.' 'libdbus 1\.' 'libavahi-client'; do
+for library in 'libsodium 1\.' 'sqlite 3\.' 'libdbus 1\.' 'libavahi-client [0-9]+\.'; do
     prints "version --verbose names $library" "^$library" "$SPEEM" version --verbose
 done
+
+prints "version --verbose asks avahi-daemon" '^avahi-daemon (says|cannot be asked): .' "$SPEEM" version --verbose
 
 status=0
 out="$("$SPEEM" sned 2>&1)" || status=$?
@@ -44,6 +46,16 @@ node node
 refuses "init on a node" 'configuration of a node' speem node init
 refuses "a node that does not run" 'the node is not running' speem node status
 start node
-refuses "a device's command on a node" 'it keeps sealed messages' speem node send bob hello
+# Each is a device's command; the hint says what to do instead.
+for command in contacts sent inbox "inbox --follow" "verify bob" "send bob hello" "accept speem:a"; do
+    # shellcheck disable=SC2086
+    refuses "\"$command\" on a node" 'this is a node: it keeps sealed messages' speem node $command
+    # shellcheck disable=SC2086
+    hint="$(speem node $command 2>&1 | grep '^hint: ')"
+    case "$hint" in
+        *"the configuration of a device"*) ok "the hint for \"$command\" on a node" ;;
+        *) bad "the hint for \"$command\" on a node" "$hint" ;;
+    esac
+done
 prints "the status of a node" '^owned: no$' speem node status
 prints "an unowned node shows its claim invite" '^speem:' speem node invite

@@ -1,4 +1,7 @@
-"""A DNS server for one name, for tests: dns_server.py ADDRESS PORT NAME ANSWER (RFC 1035, section 4)."""
+"""A DNS server for one name, for tests: dns_server.py ADDRESS PORT NAME ANSWER (RFC 1035, section 4).
+
+Prints "ready" when it listens.
+"""
 import socket
 import struct
 import sys
@@ -6,6 +9,7 @@ import sys
 address, port, name, answer = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
 server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 server.bind((address, port))
+print("ready", flush=True)
 while True:
     query, peer = server.recvfrom(512)
     labels, offset = [], 12

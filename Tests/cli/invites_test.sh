@@ -7,6 +7,7 @@ device alice
 device bob
 start alice-node
 start bob-node
+bob_node=$PID
 own alice-node alice
 claim="$(tail -n 1 "$BOX/bob-node.out")"
 speem bob init >/dev/null 2>&1
@@ -42,7 +43,8 @@ speem carol accept "$(tail -n 1 "$BOX/carol-node.out")" >/dev/null
 refuses "an invite that somebody else has used" 'cannot be used: the invite was used' speem carol accept "$invite"
 prints "nothing is left of a refused invite" 'no contacts yet' speem carol contacts
 
-kill -9 "$(pgrep -f "run --config $BOX/bob-node.toml")" 2>/dev/null
+kill -9 "$bob_node"
+wait "$bob_node" 2>/dev/null
 offline="$(speem alice invite)"
 refuses "an inviter's node that cannot be reached" 'cannot reach|closed the connection|did not answer' \
     speem bob accept "$(printf '%s' "$offline")"

@@ -6,6 +6,10 @@
 int sd_listen_fds(int unset_environment);
 int sd_is_socket(int fd, int family, int type, int listening);
 
+// The version of the libavahi-client that this program was linked with, "unknown" where the build did not say it. The
+// library has no function for it, and its headers no macro.
+const char *speem_avahi_client_version(void);
+
 // 1 when something (NTP) has set the clock since boot. Here because the Glibc module does not show adjtimex.
 int speem_clock_is_synchronised(void);
 

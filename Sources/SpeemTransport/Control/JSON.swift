@@ -80,3 +80,24 @@ public enum JSON: Sendable, Equatable, Codable {
         try? JSONDecoder().decode(JSON.self, from: Data(bytes))
     }
 }
+
+extension String {
+    /// JSON text that means the same, with escapes (RFC 8259, section 7) for all that a terminal would obey instead of
+    /// show: controls, format characters such as those that turn the direction, and separators of lines.
+    public var escapingInvisible: String {
+        var result = String.UnicodeScalarView()
+        for scalar in unicodeScalars {
+            switch scalar.properties.generalCategory {
+            // Below U+0020 they are line ends between values: in strings the encoder has escaped them.
+            case .control where scalar.value >= 0x7f, .format, .lineSeparator, .paragraphSeparator:
+                for unit in String(scalar).utf16 {
+                    let digits = String(unit, radix: 16)
+                    let zeros = String(repeating: "0", count: 4 - digits.count)
+                    result.append(contentsOf: "\\u\(zeros)\(digits)".unicodeScalars)
+                }
+            default: result.append(scalar)
+            }
+        }
+        return String(result)
+    }
+}

@@ -33,6 +33,7 @@ struct AcceptCommand: AsyncParsableCommand {
         if json { return Output.line(JSONText.text(result)) }
         if result["kind"] == .string("claim") {
             Output.line("the node is yours")
+            if let problem = result["problem"]?.stringValue { Output.note("speem: \(Output.printable(problem))") }
             return
         }
         let contact = Output.printable(result["contact"]?.stringValue ?? "?")

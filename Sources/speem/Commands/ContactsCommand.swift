@@ -19,6 +19,9 @@ struct ContactsCommand: AsyncParsableCommand {
             let state = contact["state"]?.stringValue ?? "?"
             let verified = contact["verified"] == .bool(true) ? "verified" : "not verified"
             Output.line("\(name)\t\(state)\t\(verified)")
+            if let problem = contact["problem"]?.stringValue {
+                Output.note("speem: nothing reaches \(name): \(Output.printable(problem))")
+            }
         }
     }
 }

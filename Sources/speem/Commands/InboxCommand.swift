@@ -11,7 +11,7 @@ struct InboxCommand: AsyncParsableCommand {
     @Flag(help: "Show all messages, also those that were shown before.")
     var all = false
 
-    @Flag(help: "Go on showing messages as they come; needs speem run.")
+    @Flag(help: "Go on showing messages as they come, until it is stopped.")
     var follow = false
 
     @Flag(help: "Print messages as JSON, one line each with --follow.")
@@ -22,16 +22,40 @@ struct InboxCommand: AsyncParsableCommand {
         if follow {
             let json = json
             _ = try await Caller.call("follow", config: config) { _, message in
-                if json { Output.line(message.line) } else { Self.show(message) }
+                if json { Output.line(JSONText.line(message)) } else { Self.show(message) }
             }
             return
         }
-        let result = try await Caller.call("inbox", ["all": .bool(all)], config: config)
-        if json { return Output.line(JSONText.text(result)) }
-        let messages = result["messages"]?.arrayValue ?? []
-        for message in messages { Self.show(message) }
-        if let problem = result["problem"]?.stringValue { Output.note("speem: \(Output.printable(problem))") }
-        if messages.isEmpty { Output.note(all ? "no messages" : "no new messages") }
+        let (all, json) = (all, json)
+        try await Caller.session(config) { try await Self.list(all: all, json: json, $0) }
+    }
+
+    /// Page by page; what was printed is then marked as read.
+    private static func list(all: Bool, json: Bool, _ caller: Caller) async throws {
+        var parameters: [String: JSON] = ["all": .bool(all)]
+        var listed: [JSON] = []
+        var problem: JSON?
+        var last: Int64?
+        var hasMore = true
+        while hasMore {
+            let page = try await caller.call("inbox", parameters)
+            let messages = page["messages"]?.arrayValue ?? []
+            problem = problem ?? page["problem"]
+            if json { listed += messages } else { for message in messages { show(message) } }
+            last = messages.last?["number"]?.integerValue ?? last
+            hasMore = page["more"] == .bool(true) && !messages.isEmpty
+            if let last { parameters["after"] = .integer(last) }
+        }
+        if json {
+            var result: [String: JSON] = ["messages": .array(listed)]
+            result["problem"] = problem
+            Output.line(JSONText.object(result))
+        } else {
+            if let problem = problem?.stringValue { Output.note("speem: \(Output.printable(problem))") }
+            if last == nil { Output.note(all ? "no messages" : "no new messages") }
+        }
+        guard let last else { return }
+        _ = try await caller.call("inbox", ["after": .integer(last), "read": .integer(last)])
     }
 
     private static func show(_ message: JSON) {

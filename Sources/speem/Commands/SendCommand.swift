@@ -44,7 +44,11 @@ struct SendCommand: AsyncParsableCommand {
 
 struct SentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sent", abstract: "List what was sent, and how far it has come: queued, stored, delivered.")
+        commandName: "sent",
+        abstract: "List what was sent last, and how far it has come: queued, stored, delivered, or failed and why.")
+
+    /// Messages that are listed at the most.
+    private static let count = 100
 
     @OptionGroup var options: GlobalOptions
 
@@ -55,15 +59,41 @@ struct SentCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        var parameters: [String: JSON] = [:]
-        if let contact { parameters["contact"] = .string(contact) }
-        let result = try await Caller.call("sent", parameters, config: try options.load())
-        if json { return Output.line(JSONText.text(result)) }
-        for message in result["messages"]?.arrayValue ?? [] {
+        let (contact, json) = (contact, json)
+        let (messages, problem) = try await Caller.session(try options.load()) { caller in
+            try await Self.newest(contact: contact, caller)
+        }
+        if json {
+            var result: [String: JSON] = ["messages": .array(messages)]
+            if let problem { result["problem"] = .string(problem) }
+            return Output.line(JSONText.object(result))
+        }
+        for message in messages {
             let state = message["state"]?.stringValue ?? "?"
             let name = Output.printable(message["contact"]?.stringValue ?? "?")
             Output.line("\(state)\t\(name)\t\(Output.printable(message["text"]?.stringValue ?? ""))")
+            if let failure = message["failure"]?.stringValue { Output.line("\t\t(\(Output.printable(failure)))") }
         }
-        if let problem = result["problem"]?.stringValue { Output.note("speem: \(Output.printable(problem))") }
+        if let problem { Output.note("speem: \(Output.printable(problem))") }
+    }
+
+    /// The newest messages, oldest first; pages come newest first.
+    private static func newest(
+        contact: String?, _ caller: Caller
+    ) async throws -> (messages: [JSON], problem: String?) {
+        var parameters: [String: JSON] = [:]
+        if let contact { parameters["contact"] = .string(contact) }
+        var messages: [JSON] = []
+        var problem: String?
+        var hasMore = true
+        while hasMore, messages.count < count {
+            let page = try await caller.call("sent", parameters)
+            let older = page["messages"]?.arrayValue ?? []
+            problem = problem ?? page["problem"]?.stringValue
+            messages = older + messages
+            hasMore = page["more"] == .bool(true) && !older.isEmpty
+            parameters["before"] = older.first?["number"]
+        }
+        return (messages.suffix(count), problem)
     }
 }

@@ -19,9 +19,11 @@ struct VersionCommand: AsyncParsableCommand {
         Output.line("libsodium \(Sodium.version)")
         Output.line("sqlite \(SQLiteLibrary.version)")
         Output.line("libdbus \(AvahiLibrary.dbusVersion)")
+        Output.line(
+            "libavahi-client \(AvahiLibrary.clientVersion ?? "of a version that was not noted when it was built")")
         switch AvahiLibrary.daemonVersion() {
-        case .success(let version): Output.line("libavahi-client (avahi-daemon says: \(version))")
-        case .failure(let reason): Output.line("libavahi-client (avahi-daemon cannot be asked: \(reason))")
+        case .success(let version): Output.line("avahi-daemon says: \(version)")
+        case .failure(let reason): Output.line("avahi-daemon cannot be asked: \(reason)")
         }
     }
 }

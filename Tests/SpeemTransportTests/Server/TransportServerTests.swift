@@ -105,7 +105,7 @@ struct TransportServerTests {
     }
 
     @Test func idleConnectionsAreToldAndClosed() async throws {
-        try await TestServer(limits: TransportLimits(handshakeTimeout: .seconds(60), idleTimeout: .seconds(2))).run {
+        try await TestServer(limits: TransportLimits(handshakeTimeout: .seconds(60), idleTimeout: .seconds(8))).run {
             server in
             let connection = try await server.connect(counter: 1)
             _ = try await connection.request(ping)

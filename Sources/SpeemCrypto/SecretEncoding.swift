@@ -1,8 +1,6 @@
-import SpeemCrypto
-
 /// Builds an encoding that holds secrets, in memory that wipes itself: no copy of a key stays behind in a freed array.
-struct SecretWriter {
-    private enum Field {
+public struct SecretWriter: Sendable {
+    private enum Field: Sendable {
         case open([UInt8])
         case secret(SecretBytes)
     }
@@ -10,21 +8,33 @@ struct SecretWriter {
     private var fields: [Field] = []
     private var count = 0
 
-    mutating func write(_ byte: UInt8) { write([byte]) }
+    public init() {}
+
+    /// Appends one byte that needs no wiping.
+    public mutating func write(_ byte: UInt8) { write([byte]) }
 
     /// Appends bytes that need no wiping.
-    mutating func write(_ bytes: [UInt8]) {
+    public mutating func write(_ bytes: [UInt8]) {
         fields.append(.open(bytes))
         count += bytes.count
     }
 
-    mutating func write(_ secret: SecretBytes) {
+    /// Appends a field that needs no wiping, behind its length as 2 bytes.
+    ///
+    /// - Precondition: it has at most 65,535 bytes.
+    public mutating func write(lengthPrefixed field: [UInt8]) {
+        guard let length = UInt16(exactly: field.count) else { preconditionFailure("a field of our own is too long") }
+        write(BigEndian.bytes(length) + field)
+    }
+
+    /// Appends bytes that do.
+    public mutating func write(_ secret: SecretBytes) {
         fields.append(.secret(secret))
         count += secret.count
     }
 
     /// All that was written.
-    var encoded: SecretBytes {
+    public var encoded: SecretBytes {
         SecretBytes(count: count) { out in
             var rest = out[...]
             for field in fields {
@@ -42,36 +52,38 @@ struct SecretWriter {
     }
 }
 
-/// Takes apart what ``SecretWriter`` built; like ``SpeemCrypto/ByteReader``, no read can trap.
-struct SecretReader {
+/// Takes apart what ``SecretWriter`` built; like ``ByteReader``, no read can trap.
+public struct SecretReader: Sendable {
     private let bytes: SecretBytes
     private var offset = 0
 
-    init(_ bytes: SecretBytes) {
+    public init(_ bytes: SecretBytes) {
         self.bytes = bytes
     }
 
     /// How many bytes are left.
-    var remaining: Int { bytes.count - offset }
+    public var remaining: Int { bytes.count - offset }
 
     /// The next `count` bytes, which stay secret.
-    mutating func readSecret(_ count: Int) throws(ByteReader.Truncated) -> SecretBytes {
+    public mutating func readSecret(_ count: Int) throws(ByteReader.Truncated) -> SecretBytes {
         guard count >= 0, count <= remaining else { throw ByteReader.Truncated() }
         defer { offset += count }
         return bytes.slice(offset..<(offset + count))
     }
 
     /// The next `count` bytes, which are none.
-    mutating func read(_ count: Int) throws(ByteReader.Truncated) -> [UInt8] {
+    public mutating func read(_ count: Int) throws(ByteReader.Truncated) -> [UInt8] {
         try readSecret(count).exposedCopy()
     }
 
-    mutating func readByte() throws(ByteReader.Truncated) -> UInt8 {
+    /// The next byte, which is none.
+    public mutating func readByte() throws(ByteReader.Truncated) -> UInt8 {
         var reader = ByteReader(try read(1))
         return try reader.readByte()
     }
 
-    mutating func readBigEndian<T: FixedWidthInteger & UnsignedInteger>(
+    /// The next integer of type `T`, most significant byte first; it is none.
+    public mutating func readBigEndian<T: FixedWidthInteger & UnsignedInteger>(
         _ type: T.Type
     ) throws(ByteReader.Truncated) -> T {
         var reader = ByteReader(try read(MemoryLayout<T>.size))

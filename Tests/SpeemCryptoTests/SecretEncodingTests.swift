@@ -1,7 +1,6 @@
-import SpeemCrypto
 import Testing
 
-@testable import SpeemSessions
+@testable import SpeemCrypto
 
 @Suite struct SecretEncodingTests {
     @Test func nothingIsEmpty() {
@@ -18,6 +17,16 @@ import Testing
         writer.write(SecretBytes([]))
         writer.write(SecretBytes([7]))
         #expect(writer.encoded.exposedCopy() == [1, 2, 3, 4, 5, 6, 7])
+    }
+
+    @Test func fieldsOfAnyLengthStandBehindIt() {
+        for count in [0, 1, 255, 256, 65_535] {
+            let field = [UInt8](repeating: 7, count: count)
+            var (secret, plain) = (SecretWriter(), ByteWriter())
+            secret.write(lengthPrefixed: field)
+            plain.write(lengthPrefixed: field)
+            #expect(secret.encoded == SecretBytes(plain.bytes))
+        }
     }
 
     @Test func everyKindOfFieldIsReadBack() throws {

@@ -1,0 +1,119 @@
+import SpeemCrypto
+import SpeemSessions
+import SpeemStore
+import SpeemTransport
+
+/// Texts: sent, listed, followed.
+///
+/// Listings come in pages, each with the numbers of its messages and `more`. What was received counts as read only when
+/// the caller says that it has shown it, in its next call.
+extension DeviceControl {
+    func send(_ parameters: JSON) async throws -> JSON {
+        guard let text = parameters["text"]?.stringValue else {
+            throw ControlError.invalidParameters("send takes a text")
+        }
+        let contact = try await contact(parameters)
+        let outgoing = OutgoingMail(state: device.state)
+        let now = device.clock.milliseconds()
+        // From here on the message is on this disk, whatever happens to the network.
+        let id = try await device.state.store.write { connection in
+            try outgoing.queueText(text, to: contact, now: now, in: connection)
+        }
+        device.news.notify()
+        let device = device
+        let outcome = await Deadline.wait(Self.patience) { try? await device.courier.deliver(to: contact.id) } ?? nil
+        device.work.notify()
+        let state = try await device.state.store.read { try MessageRows.state(of: id, in: $0) } ?? .queued
+        var result: [String: JSON] = [
+            "contact": .string(contact.name), "id": .string(Hex.encode(id.bytes)), "state": .string(state.word),
+        ]
+        if state == .queued { result["reason"] = .string(outcome?.reason ?? "the node has not answered yet") }
+        return .object(result)
+    }
+
+    /// Received messages behind the number `after`. `read`: the caller has shown everything up to this number.
+    func inbox(_ parameters: JSON) async throws -> JSON {
+        let after = parameters["after"]?.integerValue
+        let read = parameters["read"]?.integerValue
+        if let read {
+            try await device.state.store.write { try MessageRows.markRead(upTo: read, in: $0) }
+        }
+        // Once for a listing, before its first page.
+        let problem = after == nil && read == nil ? await syncIfAlone() : nil
+        let unreadOnly = !(parameters["all"]?.boolValue ?? false)
+        let page = try await device.state.store.read {
+            try MessageRows.received(after: after ?? 0, unreadOnly: unreadOnly, in: $0)
+        }
+        return listing(page, problem: problem)
+    }
+
+    /// The newest sent messages, or those before the number `before`; in a page the oldest comes first.
+    func sent(_ parameters: JSON) async throws -> JSON {
+        let before = parameters["before"]?.integerValue
+        let problem = before == nil ? await syncIfAlone() : nil
+        let contact = parameters["contact"]?.stringValue == nil ? nil : try await contact(parameters).id
+        let page = try await device.state.store.read {
+            try MessageRows.sent(contact: contact, before: before ?? .max, in: $0)
+        }
+        return listing(page, problem: problem)
+    }
+
+    private func listing(_ page: MessageRows.Page, problem: String?) -> JSON {
+        var result: [String: JSON] = [
+            "messages": .array(page.messages.map(\.json)), "more": .bool(page.hasMore),
+        ]
+        if let problem { result["problem"] = .string(problem) }
+        return .object(result)
+    }
+
+    /// Sends every unread message, and every one that comes, as notifications, until the caller goes. Without a daemon
+    /// this process does a daemon's work meanwhile.
+    func follow(_ session: ControlSession) async throws -> JSON {
+        guard !isDaemon else { return try await report(session) }
+        let device = device
+        return try await withThrowingTaskGroup(of: JSON.self) { group in
+            group.addTask {
+                await BackgroundWork(device: device, poll: device.poll).run()
+                return .null
+            }
+            group.addTask { try await report(session) }
+            defer { group.cancelAll() }
+            return try await group.next() ?? .null
+        }
+    }
+
+    private func report(_ session: ControlSession) async throws -> JSON {
+        // Before the first look: what comes meanwhile is not missed.
+        let stream = device.news.subscribe()
+        var last: Int64 = 0
+        func reportAll() async throws {
+            var hasMore = true
+            while hasMore {
+                let after = last
+                let page = try await device.state.store.read {
+                    try MessageRows.received(after: after, unreadOnly: true, in: $0)
+                }
+                for message in page.messages { try await session.notify("message", message.json) }
+                hasMore = page.hasMore
+                guard let newest = page.messages.last?.number else { return }
+                last = newest
+                // After they were written: a caller that is gone gets them again.
+                try await device.state.store.write { try MessageRows.markRead(upTo: newest, in: $0) }
+            }
+        }
+        try await reportAll()
+        for await _ in stream { try await reportAll() }
+        return .null
+    }
+}
+
+extension Message {
+    var json: JSON {
+        var members: [String: JSON] = [
+            "contact": .string(contact), "id": .string(Hex.encode(id)), "text": .string(text),
+            "sent_ms": .integer(sent), "state": .string(state.word), "number": .integer(number),
+        ]
+        if let failure, state != .delivered { members["failure"] = .string(failure) }
+        return .object(members)
+    }
+}
