@@ -92,20 +92,24 @@ final class NodeState: Sendable {
 
     /// A write that also carries what was only in memory: the counters of the handshakes since, and the time of running.
     func write<T: Sendable>(_ body: @escaping @Sendable (Connection) throws -> T) async throws -> T {
-        let dirty = access.dirtyCounters
-        let now = clock.running
-        let result = try await store.write { [access] connection in
-            if !dirty.isEmpty { try access.writeCounters(to: connection) }
-            try connection.execute(
-                "UPDATE node SET running = ?1 WHERE running < ?1 - ?2", .integer(now), .integer(Self.runningSlack))
-            return try body(connection)
-        }
-        if !dirty.isEmpty { access.countersWritten(dirty) }
-        return result
+        try await write(slack: Self.runningSlack, body)
     }
 
-    func roster() async throws -> Roster? {
-        guard let account else { return nil }
-        return try await store.read { try RosterRows.load(account: account, in: $0) }
+    /// Writes what is only in memory, to the second: before the store is closed.
+    func flush() async throws { try await write(slack: 0) { _ in } }
+
+    private func write<T: Sendable>(
+        slack: Int64, _ body: @escaping @Sendable (Connection) throws -> T
+    ) async throws -> T {
+        let counters = access.dirtyCounters
+        let now = clock.running
+        let result = try await store.write { connection in
+            try AccessRows.write(counters: counters, in: connection)
+            try connection.execute(
+                "UPDATE node SET running = ?1 WHERE running < ?1 - ?2", .integer(now), .integer(slack))
+            return try body(connection)
+        }
+        access.countersWritten(counters)
+        return result
     }
 }
