@@ -42,6 +42,8 @@ public struct Config: Sendable, Equatable {
 
     /// `limits.connections`
     public internal(set) var connections = 0
+    /// `limits.connections_per_address`
+    public internal(set) var connectionsPerAddress = 0
     /// `limits.connections_per_grant`
     public internal(set) var connectionsPerGrant = 0
     /// `limits.handshake_timeout`, seconds

@@ -31,7 +31,22 @@ struct ConfigReader {
             throw missing(setting)
         }
         try completePaths(of: &config, given: given)
+        try settleQuotas(of: &config, given: given)
         return config
+    }
+
+    /// What is kept for the owner leaves room for contacts: else the node would refuse all mail.
+    private func settleQuotas(of config: inout Config, given: [Setting.ID: Position]) throws(Fault) {
+        guard let own = given[Setting.ID(table: .mailbox, name: "quota_own")] else {
+            config.mailboxQuotaOwn = min(config.mailboxQuotaOwn, config.mailboxQuota / 10)
+            return
+        }
+        guard config.mailboxQuota - config.mailboxQuotaOwn < Schema.minimumSize.amount else { return }
+        let tenth = config.mailboxQuota / 10 / SizeUnit.megabyte.factor
+        throw Fault(
+            .outOfRange, at: given[Setting.ID(table: .mailbox, name: "quota")] ?? own,
+            "'quota' must be at least \(Schema.minimumSize) more than 'quota_own', or nothing is left for contacts",
+            hint: tenth > 0 ? "set quota_own to less, such as quota_own = \"\(tenth)MB\"" : "set quota to more")
     }
 
     private func table(_ written: TOMLTable) throws(Fault) -> Setting.Table {

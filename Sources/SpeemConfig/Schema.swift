@@ -49,8 +49,9 @@ enum Schema {
             "How much of it one contact may fill"),
         Setting(
             .mailbox, "quota_own", for: [.node],
-            .size(\.mailboxQuotaOwn, in: sizes, default: Quantity(100, .megabyte)),
-            "How much of it is kept for what the owner's devices send each other"),
+            .size(
+                \.mailboxQuotaOwn, in: minimumSize...Quantity(999, .terabyte), default: Quantity(100, .megabyte)),
+            "How much of it is kept for what the owner's devices send each other; if not set, at most a tenth"),
         Setting(
             .mailbox, "max_age", for: [.node],
             .duration(\.mailboxMaxAge, in: Quantity(1, .hour)...Quantity(3_650, .day), default: Quantity(60, .day)),
@@ -65,6 +66,10 @@ enum Schema {
             .limits, "connections", for: [.node], .count(\.connections, in: 1...65_536, default: 256),
             "How many connections may be open at once"),
         Setting(
+            .limits, "connections_per_address", for: [.node],
+            .count(\.connectionsPerAddress, in: 1...65_536, default: 32),
+            "How many of them one remote address may open"),
+        Setting(
             .limits, "connections_per_grant", for: [.node],
             .count(\.connectionsPerGrant, in: 1...1_024, default: 4),
             "How many of them one device or contact may open"),
@@ -76,7 +81,7 @@ enum Schema {
         Setting(
             .limits, "idle_timeout", for: [.node],
             .duration(\.idleTimeout, in: Quantity(10, .second)...Quantity(1, .day), default: Quantity(10, .minute)),
-            "How long a connection may be silent before it is closed"),
+            "How long a connection may be silent before it is closed, unless it waits for new messages"),
 
         Setting(
             .invite, "lifetime", for: [.device],
@@ -104,7 +109,9 @@ enum Schema {
     ]
 
     private static let both: Set<Config.Role> = [.node, .device]
-    private static let sizes = Quantity<SizeUnit>(1, .megabyte)...Quantity<SizeUnit>(1_000, .terabyte)
+    /// The smallest size that a setting takes: several of the largest envelopes.
+    static let minimumSize = Quantity<SizeUnit>(1, .megabyte)
+    private static let sizes = minimumSize...Quantity<SizeUnit>(1_000, .terabyte)
 
     static func setting(_ table: Setting.Table, _ name: String) -> Setting? {
         settings.first { $0.table == table && $0.name == name }

@@ -1,7 +1,6 @@
 import Logging
 import SpeemProtocol
 import SpeemTransport
-import Synchronization
 
 /// What a device does of its own accord: it stays connected to its node, reads what is pushed, sends what waits, and
 /// brings prekeys.
@@ -50,24 +49,17 @@ struct BackgroundWork: Sendable {
         }
     }
 
-    /// Takes what is pushed, as much at once as has come.
+    /// Takes what is pushed, as much at once as has come. While the store is busy the rest waits in the connection, which
+    /// bounds it.
     private func read(_ connection: ClientConnection) async throws {
-        let buffer = PushBuffer()
-        let reader = device.reader
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                for await push in connection.pushes { buffer.append(push) }
-                buffer.finish()
+        var pushes = connection.pushes.makeAsyncIterator()
+        while let batch = await pushes.nextBatch() {
+            let envelopes = batch.compactMap { push in
+                if case .envelope(let envelope) = push.kind { envelope } else { nil }
             }
-            group.addTask {
-                for await _ in buffer.signal {
-                    let envelopes = buffer.take()
-                    if !envelopes.isEmpty { try await reader.take(envelopes, over: connection) }
-                }
-            }
-            // The first failure ends both.
+            guard !envelopes.isEmpty else { continue }
             do {
-                try await group.waitForAll()
+                try await device.reader.take(envelopes, over: connection)
             } catch {
                 await connection.close()
                 throw error
@@ -148,32 +140,6 @@ struct BackgroundWork: Sendable {
             group.addTask { for await _ in stream { return } }
             await group.next()
             group.cancelAll()
-        }
-    }
-}
-
-/// Pushed envelopes between the connection and the store.
-private final class PushBuffer: Sendable {
-    private let envelopes = Mutex<[WireEnvelope]>([])
-    private let continuation: AsyncStream<Void>.Continuation
-    let signal: AsyncStream<Void>
-
-    init() {
-        (signal, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-    }
-
-    func append(_ push: WirePush) {
-        guard case .envelope(let envelope) = push.kind else { return }
-        envelopes.withLock { $0.append(envelope) }
-        continuation.yield()
-    }
-
-    func finish() { continuation.finish() }
-
-    func take() -> [WireEnvelope] {
-        envelopes.withLock { envelopes in
-            defer { envelopes = [] }
-            return envelopes
         }
     }
 }

@@ -77,23 +77,30 @@ final class NodeAccess: AccessTable {
         table.contacts = Int64(table.byKey.values.count { $0.kind == .contact })
     }
 
-    /// Writes counters that were seen since the last commit. When the transaction fails they are written with a later
-    /// one: a crash in between only lets recorded first messages be answered again, which spends nothing.
-    func writeCounters(to connection: Connection) throws(StoreError) {
-        let dirty = table.withLock { table -> [(Int64, UInt64)] in
-            table.dirty.compactMap { id in table.keys[id].flatMap { table.byKey[$0] }.map { (id, $0.counter) } }
-        }
-        for (id, counter) in dirty {
-            try connection.execute(
-                "UPDATE access SET counter = max(counter, ?) WHERE id = ?", .integer(Int64(clamping: counter)),
-                .integer(id))
+    /// The counters that were seen since they were last written.
+    ///
+    /// When the transaction that writes them fails they are written with a later one: a crash in between only lets
+    /// recorded first messages be answered again, which spends nothing.
+    var dirtyCounters: [Int64: UInt64] {
+        table.withLock { table in
+            var counters: [Int64: UInt64] = [:]
+            for id in table.dirty {
+                guard let key = table.keys[id], let entry = table.byKey[key] else { continue }
+                counters[id] = entry.counter
+            }
+            return counters
         }
     }
 
-    /// After a commit that ``writeCounters(to:)`` was part of.
-    func countersWritten(_ ids: Set<Int64>) { table.withLock { $0.dirty.subtract(ids) } }
-
-    var dirtyCounters: Set<Int64> { table.withLock { $0.dirty } }
+    /// After a commit that wrote `counters`; one that has grown since is still to be written.
+    func countersWritten(_ counters: [Int64: UInt64]) {
+        table.withLock { table in
+            for (id, counter) in counters {
+                guard let key = table.keys[id], table.byKey[key]?.counter == counter else { continue }
+                table.dirty.remove(id)
+            }
+        }
+    }
 }
 
 /// The access table in the store.
@@ -125,6 +132,14 @@ enum AccessRows {
         return NodeAccess.Entry(
             grant: AccessGrant(id: connection.lastInsertRowID, preSharedKey: preSharedKey), initiatorKey: key,
             kind: kind, counter: 0)
+    }
+
+    static func write(counters: [Int64: UInt64], in connection: Connection) throws(StoreError) {
+        for (id, counter) in counters {
+            try connection.execute(
+                "UPDATE access SET counter = max(counter, ?) WHERE id = ?", .integer(Int64(clamping: counter)),
+                .integer(id))
+        }
     }
 
     static func delete(_ id: Int64, in connection: Connection) throws(StoreError) {

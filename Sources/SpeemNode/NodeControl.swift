@@ -15,9 +15,7 @@ struct NodeControl: ControlHandler {
         case "status": return try await status()
         case "invite": return try await invite()
         default:
-            guard ["init", "accept", "contacts", "verify", "send", "inbox", "follow", "sent"].contains(method) else {
-                throw ControlError.methodNotFound(method)
-            }
+            guard ControlMethods.device.contains(method) else { throw ControlError.methodNotFound(method) }
             throw ControlError(
                 code: 1, message: "this is a node: it keeps sealed messages, and reads and sends none",
                 hint: "run the command with the configuration of a device: --config FILE")

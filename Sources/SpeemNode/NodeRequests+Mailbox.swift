@@ -64,8 +64,6 @@ extension NodeRequests {
         // What is still behind this answer is asked for; only from its end on is there anything to push.
         if drain.subscribe, !drained.more {
             await subscriptions.subscribe(peer, device: device, after: drained.envelopes.last?.sequence ?? after)
-            // What was committed since the read, and what did not fit into the answer.
-            Task { [subscriptions] in await subscriptions.acknowledged(by: peer) }
         }
         return .with {
             $0.drained = .with {
@@ -77,13 +75,13 @@ extension NodeRequests {
         }
     }
 
-    func acknowledge(_ request: WireAcknowledge, _ device: DeviceID, _ peer: Peer) async throws -> WireResponse {
+    func acknowledge(_ request: WireAcknowledge, _ device: DeviceID) async throws -> WireResponse {
         let sequences = request.sequences.map { Int64(clamping: $0) }
         let clock = state.clock
         let deleted = try await state.write(grows: false) { [mailboxes = state.mailboxes] connection in
             try mailboxes.acknowledge(device: device.bytes, sequences: sequences, clock: clock, in: connection)
         }
-        await subscriptions.acknowledged(by: peer)
+        await subscriptions.acknowledged(sequences, of: device)
         return .with { $0.acknowledged = .with { $0.deleted = UInt32(clamping: deleted) } }
     }
 }

@@ -1,6 +1,7 @@
 import Logging
 import SpeemIdentity
 import SpeemProtocol
+import SpeemStore
 import SpeemTransport
 import SwiftProtobuf
 
@@ -16,16 +17,23 @@ extension NodeRequests {
         return .with { $0.prekeyUploaded = .with { $0.unassigned = UInt32(clamping: unassigned) } }
     }
 
-    /// Taken, logged and answered for one grant; what is reserved for others stays.
+    /// What is reserved for the grant is taken and logged. Once that is used up nothing changes, so nothing is written
+    /// or logged either: however often a contact asks, it costs a read.
     func takePrekeys(_ take: WirePrekeyTake, _ peer: Peer) async throws -> WireResponse {
         let device = [UInt8](take.device)
         let grant = peer.grant.id
-        let bundle = try await state.write { connection in
-            try PrekeyRows.take(device: device, grant: grant, in: connection)
+        let rest = try await state.store.read { connection in
+            (
+                hasReserved: try PrekeyRows.hasReserved(device: device, grant: grant, in: connection),
+                lastResort: try PrekeyRows.lastResort(device: device, in: connection)
+            )
+        }
+        var bundle = rest.lastResort
+        if rest.hasReserved {
+            bundle = try await state.write { try PrekeyRows.take(device: device, grant: grant, in: $0) }
+            state.logger.info("prekeys taken", metadata: ["grant": "\(grant)"])
         }
         guard let bundle else { throw Refused(.noPrekeys, "the device has not uploaded prekeys yet") }
-        state.logger.info(
-            "prekeys taken", metadata: ["grant": "\(grant)", "last_resort": "\(bundle.lastResort)"])
         return .with { $0.prekeyBundle = bundle }
     }
 }

@@ -15,18 +15,17 @@ import SwiftProtobuf
 /// The owner's chain: served to everybody with a grant, and extended by own devices.
 extension NodeRequests {
     func fetchRoster(_ fetch: WireRosterFetch) async throws -> WireResponse {
-        guard let roster = try await state.roster() else { throw Refused(.notAllowed, "the node has no owner yet") }
-        var chain = WireRosterChain()
-        var bytes = 0
-        for entry in roster.entries where entry.sequence > fetch.after {
-            bytes += entry.encoded.count
-            if bytes > Limits.rosterBytes, !chain.entries.isEmpty {
-                chain.more = true
-                break
-            }
-            chain.entries.append(Data(entry.encoded))
+        guard state.account != nil else { throw Refused(.notAllowed, "the node has no owner yet") }
+        let after = Int64(clamping: fetch.after)
+        let part = try await state.store.read {
+            try RosterRows.encoded(after: after, bytes: Limits.rosterBytes, in: $0)
         }
-        return .with { $0.rosterChain = chain }
+        return .with {
+            $0.rosterChain = .with {
+                $0.entries = part.entries.map { Data($0) }
+                $0.more = part.more
+            }
+        }
     }
 
     /// Compare and swap: the entry must follow the newest one that this node has.

@@ -7,6 +7,12 @@ import SpeemStore
 import SpeemTransport
 import SwiftProtobuf
 
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
 /// Answers the requests of peers: who may ask what, and where it goes.
 struct NodeRequests: PeerHandler {
     let state: NodeState
@@ -62,7 +68,7 @@ struct NodeRequests: PeerHandler {
         switch request.kind {
         case .deposit(let deposit): try await self.deposit(deposit, peer, as: .ownDevice)
         case .drain(let drain): try await self.drain(drain, device, peer)
-        case .acknowledge(let acknowledge): try await self.acknowledge(acknowledge, device, peer)
+        case .acknowledge(let acknowledge): try await self.acknowledge(acknowledge, device)
         case .rosterFetch(let fetch): try await fetchRoster(fetch)
         case .rosterAppend(let append): try await appendRoster(append)
         case .prekeyUpload(let upload): try await uploadPrekeys(upload, device)
@@ -109,12 +115,8 @@ struct NodeRequests: PeerHandler {
 struct Refused: Error {
     let refusal: WireRefusal
 
-    init(_ code: WireRefusal.Code, _ detail: String, retryAfterMilliseconds: UInt32 = 0, head: RosterHead? = nil) {
-        refusal = .with {
-            $0.code = code
-            $0.detail = detail
-            $0.retryAfterMs = retryAfterMilliseconds
-            if let head { $0.head = .init(head.bytes) }
-        }
+    init(_ code: WireRefusal.Code, _ words: String, retryAfterMilliseconds: UInt32 = 0, head: RosterHead? = nil) {
+        refusal = WireRefusal(
+            code, words, retryAfterMilliseconds: retryAfterMilliseconds, head: head.map { Data($0.bytes) } ?? Data())
     }
 }

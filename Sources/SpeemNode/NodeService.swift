@@ -18,9 +18,9 @@ public struct NodeService: Service {
         public let claim: Invite?
     }
 
-    private let server: TransportServer
-    private let control: ControlServer
-    private let requests: NodeRequests
+    let server: TransportServer
+    let control: ControlServer
+    let requests: NodeRequests
     private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
     public let announcement: Announcement
@@ -32,7 +32,15 @@ public struct NodeService: Service {
     public static func start(
         _ config: Config, logger: Logger, clock: any ClockSource = SystemClock()
     ) async throws -> NodeService {
-        let store = try await NodeState.openStore(folder: config.dataFolder, keyPath: config.keyFile)
+        try await start(config, logger: logger, clock: clock, fileSystem: PosixFileSystem())
+    }
+
+    static func start(
+        _ config: Config, logger: Logger, clock: any ClockSource, fileSystem: any FileSystem
+    ) async throws -> NodeService {
+        try FileLimit.raise(for: config.connections + config.listen.count)
+        let store = try await NodeState.openStore(
+            folder: config.dataFolder, keyPath: config.keyFile, fileSystem: fileSystem)
         if store.report.droppedFrames > 0 {
             logger.warning(
                 "the last transaction was torn by a power cut and was dropped; it had not been acknowledged",
@@ -59,16 +67,31 @@ public struct NodeService: Service {
         let requests = NodeRequests(
             state: state, subscriptions: Subscriptions(state: state), server: ServerReference())
         let limits = TransportLimits(
-            connections: config.connections, connectionsPerGrant: config.connectionsPerGrant,
-            handshakeTimeout: .seconds(config.handshakeTimeout), idleTimeout: .seconds(config.idleTimeout))
+            connections: config.connections, connectionsPerAddress: config.connectionsPerAddress,
+            connectionsPerGrant: config.connectionsPerGrant, handshakeTimeout: .seconds(config.handshakeTimeout),
+            idleTimeout: .seconds(config.idleTimeout))
         let server = try await TransportServer.bind(
             addresses: config.listen.map { ($0.host, $0.port) }, staticKey: state.noiseKey, access: state.access,
             handler: requests, limits: limits, group: group, logger: logger)
         requests.server.set(server)
+        do {
+            return try await start(
+                config, server: server, requests: requests, group: group, logger: logger)
+        } catch {
+            await server.stop()
+            throw error
+        }
+    }
+
+    private static func start(
+        _ config: Config, server: TransportServer, requests: NodeRequests, group: MultiThreadedEventLoopGroup,
+        logger: Logger
+    ) async throws -> NodeService {
+        let state = requests.state
         let advertised = config.advertise.map(\.description)
         let addresses = advertised.isEmpty ? OwnAddresses.list(bound: server.addresses) : advertised
-        let claim = try await ClaimInvite.open(state: state, addresses: addresses, lifetime: config.claimLifetime)
         let lifetime = config.claimLifetime
+        let claim = try await ClaimInvite.open(state: state, addresses: addresses, lifetime: lifetime)
         let control = try await ControlServer.bind(
             path: config.controlSocket,
             handler: NodeControl(
@@ -83,33 +106,52 @@ public struct NodeService: Service {
 
     /// Serves until a graceful shutdown, then says goodbye, and closes the store.
     ///
-    /// - Throws: the failure of the store, after which only a new start helps.
+    /// - Throws: ``SpeemTransport/TransportError`` when a socket ends on its own (a node that nobody can reach must not
+    ///   look as if it were running); the failure of the store, after which only a new start helps.
     public func run() async throws {
-        let store = requests.state.store
-        var failure: (any Error)?
+        let ended = await withGracefulShutdownHandler {
+            await cancelWhenGracefulShutdown { await serve() }
+        } onGracefulShutdown: {
+            server.sayGoodbye()
+        }
         do {
-            try await withGracefulShutdownHandler {
-                try await cancelWhenGracefulShutdown {
-                    try await withThrowingDiscardingTaskGroup { group in
-                        group.addTask { await server.run() }
-                        group.addTask { await control.run() }
-                        group.addTask { await upkeep() }
-                        group.addTask { for await failure in store.failure { throw failure } }
-                    }
-                }
-            } onGracefulShutdown: {
-                server.sayGoodbye()
-            }
+            try await requests.state.flush()
         } catch {
-            failure = error
+            logger.error("the last counters and the time of running were not written: \(error)")
         }
-        // The counters of the newest handshakes and the time of running are only in memory yet.
-        if failure == nil {
-            do { try await requests.state.write { _ in } } catch { logger.error("the last write failed: \(error)") }
-        }
-        await store.close()
+        await requests.state.store.close()
         try? await group.shutdownGracefully()
-        if let failure { throw failure }
+        if let ended { throw ended }
+    }
+
+    /// Serves until the task is cancelled; returns why, when it was not.
+    private func serve() async -> (any Error)? {
+        await withTaskGroup(of: (any Error)?.self) { group in
+            group.addTask {
+                do {
+                    try await server.run()
+                    return nil
+                } catch {
+                    return error
+                }
+            }
+            group.addTask {
+                await control.run()
+                return Task.isCancelled
+                    ? nil : TransportError.cannotListen(address: control.path, reason: "the system closed the socket")
+            }
+            group.addTask {
+                await upkeep()
+                return nil
+            }
+            group.addTask {
+                for await failure in requests.state.store.failure { return failure }
+                return nil
+            }
+            let ended = await group.next() ?? nil
+            group.cancelAll()
+            return ended
+        }
     }
 
     /// Deletes what has expired, a bounded piece at a time.

@@ -27,7 +27,9 @@ final class NodeState: Sendable {
     var account: AccountPublicKey? { owner.withLock { $0 } }
 
     /// Opens the node's store, or makes it and the node's identity.
-    static func openStore(folder: String, keyPath: String) async throws -> Store {
+    static func openStore(
+        folder: String, keyPath: String, fileSystem: any FileSystem = PosixFileSystem()
+    ) async throws -> Store {
         try await Store.open(
             Store.Options(
                 folder: folder, keyPath: keyPath, migrations: NodeSchema.migrations, mayCreate: true,
@@ -36,7 +38,7 @@ final class NodeState: Sendable {
                     try connection.execute(
                         "INSERT INTO node (id, noise_key, epoch, running) VALUES (1, ?, ?, 0)",
                         .secret(X25519.PrivateKey(random: random).secret), .blob(random.bytes(16)))
-                }))
+                }, fileSystem: fileSystem))
     }
 
     /// Reads the node's identity.
@@ -98,20 +100,24 @@ final class NodeState: Sendable {
     func write<T: Sendable>(
         grows: Bool = true, cost: Int = Store.smallCost, _ body: @escaping @Sendable (Connection) throws -> T
     ) async throws -> T {
-        let dirty = access.dirtyCounters
-        let now = clock.running
-        let result = try await store.write(grows: grows, cost: cost) { [access] connection in
-            if !dirty.isEmpty { try access.writeCounters(to: connection) }
-            try connection.execute(
-                "UPDATE node SET running = ?1 WHERE running < ?1 - ?2", .integer(now), .integer(Self.runningSlack))
-            return try body(connection)
-        }
-        if !dirty.isEmpty { access.countersWritten(dirty) }
-        return result
+        try await write(slack: Self.runningSlack, grows: grows, cost: cost, body)
     }
 
-    func roster() async throws -> Roster? {
-        guard let account else { return nil }
-        return try await store.read { try RosterRows.load(account: account, in: $0) }
+    /// Writes what is only in memory, to the second: before the store is closed.
+    func flush() async throws { try await write(slack: 0, grows: false, cost: Store.smallCost) { _ in } }
+
+    private func write<T: Sendable>(
+        slack: Int64, grows: Bool, cost: Int, _ body: @escaping @Sendable (Connection) throws -> T
+    ) async throws -> T {
+        let counters = access.dirtyCounters
+        let now = clock.running
+        let result = try await store.write(grows: grows, cost: cost) { connection in
+            try AccessRows.write(counters: counters, in: connection)
+            try connection.execute(
+                "UPDATE node SET running = ?1 WHERE running < ?1 - ?2", .integer(now), .integer(slack))
+            return try body(connection)
+        }
+        access.countersWritten(counters)
+        return result
     }
 }

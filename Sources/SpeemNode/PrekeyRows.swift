@@ -84,26 +84,45 @@ enum PrekeyRows {
         ) { row throws(StoreError) in try row.integer(0) } ?? 0
     }
 
+    static func hasReserved(
+        device: [UInt8], grant: Int64, in connection: Connection
+    ) throws(StoreError) -> Bool {
+        try connection.first(
+            "SELECT 1 FROM prekey_pair WHERE device = ? AND reserved_for = ? LIMIT 1", .blob(device), .integer(grant)
+        ) { row throws(StoreError) in try row.integer(0) } != nil
+    }
+
+    /// The bundle without a one-time pair; nil before the device's first upload.
+    static func lastResort(device: [UInt8], in connection: Connection) throws(StoreError) -> WirePrekeyBundle? {
+        try connection.first(
+            "SELECT signed_prekey, last_resort FROM device_prekeys WHERE device = ?", .blob(device)
+        ) { row throws(StoreError) in
+            let signed = try row.blob(0)
+            let lastResort = try row.blob(1)
+            return .with {
+                $0.signedPrekey = Data(signed)
+                $0.kemPrekey = Data(lastResort)
+                $0.lastResort = true
+            }
+        }
+    }
+
     /// Takes a bundle for `grant`: a pair that is reserved for it, or else the last-resort key without a one-time one.
     static func take(
         device: [UInt8], grant: Int64, in connection: Connection
     ) throws(StoreError) -> WirePrekeyBundle? {
-        let fixed = try connection.first(
-            "SELECT signed_prekey, last_resort FROM device_prekeys WHERE device = ?", .blob(device)
-        ) { row throws(StoreError) in (signed: try row.blob(0), lastResort: try row.blob(1)) }
-        guard let fixed else { return nil }
+        guard var bundle = try lastResort(device: device, in: connection) else { return nil }
         let pair = try connection.first(
             """
             SELECT id, one_time_prekey, kem_prekey FROM prekey_pair WHERE device = ? AND reserved_for = ?
             ORDER BY id LIMIT 1
             """, .blob(device), .integer(grant)
         ) { row throws(StoreError) in (id: try row.integer(0), oneTime: try row.blob(1), kem: try row.blob(2)) }
-        if let pair { try connection.execute("DELETE FROM prekey_pair WHERE id = ?", .integer(pair.id)) }
-        return .with {
-            $0.signedPrekey = Data(fixed.signed)
-            $0.kemPrekey = Data(pair?.kem ?? fixed.lastResort)
-            $0.lastResort = pair == nil
-            $0.oneTimePrekey = Data(pair?.oneTime ?? [])
-        }
+        guard let pair else { return bundle }
+        try connection.execute("DELETE FROM prekey_pair WHERE id = ?", .integer(pair.id))
+        bundle.kemPrekey = Data(pair.kem)
+        bundle.oneTimePrekey = Data(pair.oneTime)
+        bundle.lastResort = false
+        return bundle
     }
 }

@@ -10,6 +10,29 @@ enum RosterRows {
         return try Roster(verifying: entries, account: account)
     }
 
+    /// Encoded entries with a higher sequence number, oldest first: as many as fit `bytes`, at least one where there is
+    /// one. Nothing is checked: they were before they were stored.
+    static func encoded(
+        after sequence: Int64, bytes: Int, in connection: Connection
+    ) throws(StoreError) -> (entries: [[UInt8]], more: Bool) {
+        var entries: [[UInt8]] = []
+        var left = bytes
+        var more = false
+        try connection.forEach(
+            "SELECT encoded FROM roster_entry WHERE sequence > ? ORDER BY sequence", .integer(sequence)
+        ) { row throws(StoreError) in
+            let entry = try row.blob(0)
+            guard entries.isEmpty || entry.count <= left else {
+                more = true
+                return .stop
+            }
+            entries.append(entry)
+            left -= entry.count
+            return .next
+        }
+        return (entries, more)
+    }
+
     static func insert(_ entry: RosterEntry, in connection: Connection) throws(StoreError) {
         try connection.execute(
             "INSERT INTO roster_entry (sequence, encoded) VALUES (?, ?)",

@@ -1,3 +1,4 @@
+import Logging
 import SpeemIdentity
 import SpeemMailbox
 import SpeemProtocol
@@ -12,72 +13,102 @@ import SwiftProtobuf
 #endif
 
 /// Pushes new envelopes to connected devices, in order. Each subscription has a cursor and reads from the store, so it
-/// never overtakes a commit and never holds a queue in memory.
+/// never overtakes a commit and never holds a queue in memory. It has a task of its own: nobody who deposits waits for
+/// somebody who reads.
 actor Subscriptions {
     private struct Subscription {
+        /// Tells it from an earlier one of the same peer, whose task may still be on its way.
+        let number: UInt64
         let device: DeviceID
         var cursor: Int64
-        var isPushing = false
-        /// Something came, or the peer caught up, while a push was under way.
-        var again = false
+        /// What was pushed and not acknowledged, by sequence number, in bytes.
+        var unacknowledged: [Int64: Int]
+        let wake: AsyncStream<Void>.Continuation
+
+        var bytes: Int { unacknowledged.values.reduce(0, +) }
     }
 
     /// Envelopes that one step reads.
     private static let step = 32
+    /// The wait before a busy store is asked again.
+    private static let busyRetry: Duration = .milliseconds(500)
 
     private let state: NodeState
     private var subscriptions: [Peer: Subscription] = [:]
+    private var count: UInt64 = 0
 
     init(state: NodeState) { self.state = state }
 
     /// From now on `peer` gets what is behind `cursor`.
     func subscribe(_ peer: Peer, device: DeviceID, after cursor: Int64) {
-        subscriptions[peer] = Subscription(device: device, cursor: cursor)
+        let before = subscriptions[peer]
+        before?.wake.finish()
+        count += 1
+        let number = count
+        let (signal, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        subscriptions[peer] = Subscription(
+            number: number, device: device, cursor: cursor, unacknowledged: before?.unacknowledged ?? [:], wake: wake)
+        peer.stayOpen()
+        // What was committed since the cursor was read.
+        wake.yield()
+        Task { for await _ in signal { await push(to: peer, number) } }
     }
 
-    func unsubscribe(_ peer: Peer) { subscriptions[peer] = nil }
+    func unsubscribe(_ peer: Peer) { subscriptions.removeValue(forKey: peer)?.wake.finish() }
 
     /// Something was committed into the mailbox of `device`.
-    func deposited(for device: DeviceID) async {
-        for (peer, subscription) in subscriptions where subscription.device == device { await push(to: peer) }
+    func deposited(for device: DeviceID) {
+        for subscription in subscriptions.values where subscription.device == device { subscription.wake.yield() }
     }
 
-    /// The peer has acknowledged: there may be room for what did not fit before.
-    func acknowledged(by peer: Peer) async { await push(to: peer) }
-
-    private func push(to peer: Peer) async {
-        guard var subscription = subscriptions[peer] else { return }
-        guard !subscription.isPushing else {
-            subscriptions[peer]?.again = true
-            return
+    /// The device has these: there is room for others.
+    func acknowledged(_ sequences: [Int64], of device: DeviceID) {
+        for (peer, subscription) in subscriptions where subscription.device == device {
+            for sequence in sequences { subscriptions[peer]?.unacknowledged[sequence] = nil }
+            subscription.wake.yield()
         }
-        subscription.isPushing = true
-        subscriptions[peer] = subscription
-        repeat {
-            subscriptions[peer]?.again = false
-            guard await pushStep(to: peer) else { break }
-        } while subscriptions[peer]?.again == true
-        subscriptions[peer]?.isPushing = false
     }
 
-    /// Pushes until the mailbox is empty or the peer does not keep up; false in that case.
-    private func pushStep(to peer: Peer) async -> Bool {
-        while let subscription = subscriptions[peer] {
-            let device = subscription.device
-            let cursor = subscription.cursor
-            let drain = try? await state.store.read { [mailboxes = state.mailboxes] connection in
-                try mailboxes.drain(
-                    device: device.bytes, after: cursor, count: Self.step, bytes: Limits.drainBytes, in: connection)
-            }
-            guard let drain = drain ?? nil, !drain.envelopes.isEmpty else { return true }
-            for stored in drain.envelopes {
-                guard subscriptions[peer] != nil, peer.push(.with { $0.envelope = WireEnvelope(stored) }) else {
-                    return false
+    private func current(_ peer: Peer, _ number: UInt64) -> Subscription? {
+        guard let subscription = subscriptions[peer], subscription.number == number else { return nil }
+        return subscription
+    }
+
+    /// Pushes until the mailbox is empty, or as much is unacknowledged as may be.
+    private func push(to peer: Peer, _ number: UInt64) async {
+        while let subscription = current(peer, number) {
+            let room = Limits.pushesUnacknowledged - subscription.unacknowledged.count
+            let bytes = Limits.pushBytesUnacknowledged - subscription.bytes
+            guard room > 0, bytes > 0 else { return }
+            let envelopes: [StoredEnvelope]
+            do {
+                let drain = try await state.store.read { [mailboxes = state.mailboxes] connection in
+                    try mailboxes.drain(
+                        device: subscription.device.bytes, after: subscription.cursor, count: min(Self.step, room),
+                        bytes: min(Limits.drainBytes, bytes), in: connection)
                 }
-                subscriptions[peer]?.cursor = stored.sequence
+                envelopes = drain?.envelopes ?? []
+            } catch StoreError.busy {
+                // Nothing else may come to wake this up.
+                try? await Task.sleep(for: Self.busyRetry)
+                continue
+            } catch StoreError.closed {
+                return
+            } catch {
+                state.logger.error("cannot push: \(error)")
+                return
+            }
+            // It may have been replaced meanwhile; from here to the push nothing is waited for.
+            guard let last = envelopes.last, current(peer, number) != nil else { return }
+            subscriptions[peer]?.cursor = last.sequence
+            for stored in envelopes {
+                subscriptions[peer]?.unacknowledged[stored.sequence] =
+                    stored.envelope.header.count + stored.envelope.body.count
+            }
+            guard await peer.push(envelopes.map { stored in .with { $0.envelope = WireEnvelope(stored) } }) else {
+                return
             }
         }
-        return false
     }
 }
 

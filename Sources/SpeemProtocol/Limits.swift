@@ -32,6 +32,16 @@ public enum Limits {
     public static let prekeyPairs = 100
     /// Bytes of an encoded prekey of any kind.
     public static let prekeyBytes = 2 * 1024
+    /// Bytes of an encoded roster entry.
+    public static let rosterEntryBytes = 32 * 1024
+    /// Pushed envelopes that one connection may have unacknowledged; beyond it the node waits.
+    public static let pushesUnacknowledged = 512
+    /// Bytes of headers and bodies that one connection may have pushed and unacknowledged before the last envelope.
+    public static let pushBytesUnacknowledged = 1024 * 1024
+    /// Mailboxes in a node's state.
+    public static let mailboxes = 64
+    /// Bytes of a version's text.
+    public static let versionBytes = 64
     /// Bytes of a refusal's or a close's words.
     public static let detailBytes = 512
 }

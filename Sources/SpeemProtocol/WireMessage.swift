@@ -74,22 +74,38 @@ extension WireResponse: WireMessage {
     public func check() throws(WireError) {
         switch kind {
         case nil: throw .unknownKind(message: Self.wireName)
-        case .refusal(let refusal): try limit(refusal.detail, Limits.detailBytes, "refusal.detail")
+        case .refusal(let refusal):
+            try limit(refusal.detail, Limits.detailBytes, "refusal.detail")
+            if !refusal.head.isEmpty { try length(refusal.head, 32, "refusal.head") }
         case .drained(let drained):
             try limit(drained.envelopes.count, Limits.drainCount, "drained.envelopes")
             try length(drained.nodeEpoch, 16, "drained.node_epoch")
             for envelope in drained.envelopes { try envelope.check() }
+        case .rosterChain(let chain): try checkChain(chain.entries, "roster_chain.entries")
         case .rosterAppended(let appended): try length(appended.head, 32, "roster_appended.head")
         case .prekeyBundle(let bundle):
             try limit(bundle.signedPrekey, Limits.prekeyBytes, "prekey_bundle.signed_prekey")
             try limit(bundle.kemPrekey, Limits.prekeyBytes, "prekey_bundle.kem_prekey")
             try limit(bundle.oneTimePrekey, Limits.prekeyBytes, "prekey_bundle.one_time_prekey")
         case .claimed(let claimed): try length(claimed.nodeEpoch, 16, "claimed.node_epoch")
-        case .deposited, .acknowledged, .rosterChain, .prekeyUploaded, .inviteRegistered, .redeemed, .nodeState, .pong,
-            .grantRevoked:
-            break
+        case .nodeState(let state):
+            try limit(state.version, Limits.versionBytes, "node_state.version")
+            try limit(state.mailboxes.count, Limits.mailboxes, "node_state.mailboxes")
+            for mailbox in state.mailboxes { try length(mailbox.device, 16, "node_state.mailboxes.device") }
+        // Nothing in them has a length.
+        case .deposited, .acknowledged, .prekeyUploaded, .inviteRegistered, .redeemed, .pong, .grantRevoked: break
         }
     }
+}
+
+/// A chain, or a part of one.
+func checkChain(_ entries: [Data], _ name: String) throws(WireError) {
+    var bytes = 0
+    for entry in entries {
+        try limit(entry, Limits.rosterEntryBytes, name)
+        bytes += entry.count
+    }
+    try limit(bytes, Limits.rosterBytes, name)
 }
 
 extension WirePush: WireMessage {

@@ -147,6 +147,23 @@ struct ConfigReaderTests {
         #expect(nodeError("[log]\nlevel = 'x'\n[mailbox")?.line == 5)
     }
 
+    @Test("a quota leaves room for contacts")
+    func quotas() throws {
+        let error = nodeError("[mailbox]\nquota_own = \"100MB\"\nquota = \"100MB\"")
+        #expect(error?.code == .outOfRange)
+        #expect(error?.position == Position(line: 5, column: 9))
+        #expect(
+            error?.reason == "'quota' must be at least 1MB more than 'quota_own', or nothing is left for contacts")
+        #expect(error?.hint == "set quota_own to less, such as quota_own = \"10MB\"")
+        #expect(nodeError("[mailbox]\nquota_own = \"2GB\"")?.position == Position(line: 4, column: 13))
+        #expect(nodeError("[mailbox]\nquota = \"1MB\"\nquota_own = \"1MB\"")?.hint == "set quota to more")
+        #expect(try node("[mailbox]\nquota = \"2MB\"\nquota_own = \"1MB\"").mailboxQuotaOwn == 1_000_000)
+        // Not set, it is never more than a tenth.
+        #expect(try node("[mailbox]\nquota = \"100MB\"").mailboxQuotaOwn == 10_000_000)
+        #expect(try node("[mailbox]\nquota = \"1MB\"").mailboxQuotaOwn == 100_000)
+        #expect(try node("[mailbox]\nquota = \"5GB\"").mailboxQuotaOwn == 100_000_000)
+    }
+
     @Test("an error names the file as it was given")
     func file() {
         let error = #expect(throws: ConfigError.self) { try parse("x", file: "some folder/speem.toml") }

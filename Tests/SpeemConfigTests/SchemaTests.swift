@@ -96,6 +96,7 @@ struct SchemaTests {
         #expect(config.mailboxMaxAge == 60 * 86_400)
         #expect(config.claimLifetime == 3_600)
         #expect(config.connections == 256)
+        #expect(config.connectionsPerAddress == 32)
         #expect(config.connectionsPerGrant == 4)
         #expect(config.handshakeTimeout == 5)
         #expect(config.idleTimeout == 600)

@@ -92,7 +92,9 @@ struct SettingValueTests {
             default: continue
             }
             for value in inside {
-                _ = try node("[\(setting.table.rawValue)]\n\(setting.name) = \(value)")
+                // The largest part needs the largest whole.
+                let whole = setting.name == "quota_own" ? "quota = \"1000TB\"\n" : ""
+                _ = try node("[\(setting.table.rawValue)]\n\(whole)\(setting.name) = \(value)")
             }
             for value in outside {
                 let error = nodeError("[\(setting.table.rawValue)]\n\(setting.name) = \(value)")

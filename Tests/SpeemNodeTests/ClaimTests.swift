@@ -43,6 +43,47 @@ struct ClaimTests {
         }
     }
 
+    @Test func invitesAreGoodForTheirOwnPurposeOnly() async throws {
+        let node = TestNode()
+        try await node.serve { service in
+            let announcement = service.announcement
+            let invite = try #require(announcement.claim)
+            func code(_ keys: InviteKeys, _ request: WireRequest) async throws -> WireRefusal.Code {
+                let connection = try await connect(
+                    announcement.addresses[0], node: invite.node.noise, key: keys.initiatorKey,
+                    preSharedKey: keys.preSharedKey)
+                let code = try await connection.request(request).refusal.code
+                await connection.close()
+                return code
+            }
+            // A contact request over a claim invite.
+            let newcomer = X25519.PrivateKey(random: random)
+            let redeeming = redeem(newcomer, deposit(1, TestOwner().id))
+            #expect(try await code(InviteKeys(secret: invite.secret), redeeming) == .inviteWrongKind)
+            // A claim over a contact invite, by its holder and by a stranger to the account.
+            let owner = TestOwner()
+            let device = try await own(announcement, owner)
+            let keys = InviteKeys(secret: random.secret(16))
+            _ = try await device.request(register(keys))
+            #expect(try await code(keys, try claim(TestOwner(), invite.node)) == .inviteWrongKind)
+            // A link invite, which no request makes yet, is good for neither.
+            let link = InviteKeys(secret: random.secret(16))
+            let state = service.requests.state
+            let entry = try await state.write {
+                try AccessRows.insert(
+                    key: link.initiatorKey.publicKey.bytes, preSharedKey: link.preSharedKey, kind: .invite(.link),
+                    in: $0)
+            }
+            state.access.insert([entry])
+            #expect(try await code(link, try claim(TestOwner(), invite.node)) == .inviteWrongKind)
+            #expect(try await code(link, redeem(newcomer, deposit(1, owner.id))) == .inviteWrongKind)
+            #expect(try await code(link, .with { $0.rosterFetch = WireRosterFetch() }) == .notAllowed)
+            // None of it has spent the contact invite or opened a grant.
+            #expect(state.access.entry(for: newcomer.publicKey.bytes) == nil)
+            #expect(try await code(keys, redeem(newcomer, deposit(1, owner.id))) == .unspecified)
+        }
+    }
+
     @Test func aChainThatDoesNotFitIsRefused() async throws {
         let node = TestNode()
         try await node.run { announcement in

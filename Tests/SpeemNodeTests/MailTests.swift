@@ -3,6 +3,7 @@ import NIOPosix
 import SpeemCrypto
 import SpeemIdentity
 import SpeemProtocol
+import SpeemStore
 import SpeemTransport
 import SwiftProtobuf
 import Testing
@@ -61,6 +62,34 @@ struct MailTests {
                 announcement.addresses[0], node: nodeKey, key: permanent, preSharedKey: keys.grantPreSharedKey)
             #expect(try await contact.request(.with { $0.deposit = deposit(99, owner.id) }).deposited.duplicate)
             await contact.close()
+        }
+    }
+
+    @Test func aLongRosterIsServedInPartsAsItIsStored() async throws {
+        let node = TestNode()
+        try await node.serve { service in
+            let device = try await own(service.announcement, TestOwner())
+            // No entry of a chain, so whoever verified them would refuse.
+            let entries = (2...20).map { [UInt8](repeating: UInt8($0), count: Limits.rosterEntryBytes) }
+            try await service.requests.state.write { connection in
+                for (index, entry) in entries.enumerated() {
+                    try connection.execute(
+                        "INSERT INTO roster_entry (sequence, encoded) VALUES (?, ?)", .integer(Int64(index + 2)),
+                        .blob(entry))
+                }
+            }
+            var fetched: [Data] = []
+            var more = true
+            while more {
+                let after = UInt64(fetched.count) + 1
+                let chain = try await device.request(.with { $0.rosterFetch = .with { $0.after = after } }).rosterChain
+                #expect(!chain.entries.isEmpty)
+                fetched += chain.entries
+                more = chain.more
+            }
+            #expect(fetched == entries.map { Data($0) })
+            let beyond = try await device.request(.with { $0.rosterFetch = .with { $0.after = .max } }).rosterChain
+            #expect(beyond == WireRosterChain())
         }
     }
 

@@ -1,6 +1,7 @@
 import SpeemCrypto
 import SpeemIdentity
 import SpeemMailbox
+import SpeemProtocol
 import SpeemTransport
 import Testing
 
@@ -44,9 +45,38 @@ struct PartsTests {
         // The store's integers end before the wire's: beyond is nothing.
         #expect(!access.admit(grant, counter: .max))
         #expect(access.admit(grant, counter: UInt64(Int64.max)))
-        #expect(access.dirtyCounters == [7])
+        #expect(access.dirtyCounters == [7: UInt64(Int64.max)])
         access.remove([7])
         #expect(access.grant(for: key) == nil && access.contacts == 0 && access.dirtyCounters.isEmpty)
+    }
+
+    @Test func aCounterThatGrewWhileItWasWrittenIsWrittenAgain() throws {
+        let access = NodeAccess()
+        let grant = AccessGrant(id: 7, preSharedKey: random.secret(32))
+        let key = X25519.PrivateKey(random: random).publicKey
+        access.insert([NodeAccess.Entry(grant: grant, initiatorKey: key.bytes, kind: .contact, counter: 0)])
+        #expect(access.admit(grant, counter: 1))
+        let written = access.dirtyCounters
+        #expect(access.admit(grant, counter: 2))
+        access.countersWritten(written)
+        #expect(access.dirtyCounters == [7: 2])
+        access.countersWritten([7: 2])
+        #expect(access.dirtyCounters.isEmpty)
+    }
+
+    @Test func connectionsMustFitTheFileLimit() throws {
+        try FileLimit.check(100, allowed: 100 + ControlLimits.connections + FileLimit.others)
+        let error = #expect(throws: NodeError.self) { try FileLimit.check(1000, allowed: 1024) }
+        #expect(error == .tooFewFiles(needed: 1096, allowed: 1024))
+        #expect(error?.description.contains("'connections'") == true)
+        try FileLimit.raise(for: 16)
+        #expect(throws: NodeError.self) { try FileLimit.check(.max / 2, allowed: 1_000_000) }
+    }
+
+    @Test func refusalsAreCutToTheirLimit() {
+        let refused = Refused(.internal, String(repeating: "👨‍👩‍👧‍👦", count: 200))
+        #expect(refused.refusal.detail.utf8.count <= Limits.detailBytes)
+        #expect(refused.refusal.detail.utf8.count > Limits.detailBytes - 4)
     }
 
     @Test func ownAddresses() {

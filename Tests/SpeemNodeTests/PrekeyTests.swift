@@ -79,4 +79,26 @@ struct PrekeyTests {
             #expect(try await device.request(upload(pairs: 0, signed: 6)).prekeyUploaded.unassigned == 0)
         }
     }
+
+    @Test func askingAgainCostsNoWrite() async throws {
+        let node = TestNode()
+        try await node.serve { service in
+            let owner = TestOwner()
+            let device = try await own(service.announcement, owner)
+            let nodeKey = try #require(service.announcement.claim).node.noise
+            let contact = try await contact(device, service.announcement, node: nodeKey)
+            let take = WireRequest.with { $0.prekeyTake = .with { $0.device = owner.id } }
+            func commits() async throws -> Int64 { try await service.requests.report().commits }
+
+            let empty = try await commits()
+            #expect(try await contact.request(take).refusal.code == .noPrekeys)
+            #expect(try await commits() == empty)
+            _ = try await device.request(upload(pairs: 20))
+            for _ in 0..<PrekeyRows.reservedPerContact { _ = try await contact.request(take) }
+            let before = try await commits()
+            let answers = try await contact.request(all: [WireRequest](repeating: take, count: 50))
+            #expect(answers.allSatisfy { $0.prekeyBundle.lastResort })
+            #expect(try await commits() == before)
+        }
+    }
 }

@@ -8,6 +8,7 @@ import SpeemCrypto
 import SpeemIdentity
 import SpeemMailbox
 import SpeemProtocol
+import SpeemStore
 import SpeemTransport
 import SwiftProtobuf
 import Synchronization
@@ -44,16 +45,30 @@ final class TestNode: Sendable {
     func run(
         _ lines: String = "", _ body: @Sendable @escaping (NodeService.Announcement) async throws -> Void
     ) async throws {
+        try await serve(lines) { try await body($0.announcement) }
+    }
+
+    func start(
+        _ lines: String = "", port: Int = 0, fileSystem: any FileSystem = PosixFileSystem()
+    ) async throws -> NodeService {
         let text =
-            "role = \"node\"\ndata = \"\(folder)\"\n[listen]\naddresses = [\"127.0.0.1:0\"]\n"
+            "role = \"node\"\ndata = \"\(folder)\"\n[listen]\naddresses = [\"127.0.0.1:\(port)\"]\n"
             + "[limits]\nhandshake_timeout = \"60s\"\n" + lines
         let config = try Config.parse(Array(text.utf8), file: folder + ".toml", home: nil)
-        let service = try await NodeService.start(config, logger: quietLogger, clock: clock)
+        return try await NodeService.start(config, logger: quietLogger, clock: clock, fileSystem: fileSystem)
+    }
+
+    /// Runs the node for the time of `body`, which gets all of it.
+    func serve(
+        _ lines: String = "", fileSystem: any FileSystem = PosixFileSystem(),
+        _ body: @Sendable @escaping (NodeService) async throws -> Void
+    ) async throws {
+        let service = try await start(lines, fileSystem: fileSystem)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let services = ServiceGroup(services: [service], logger: quietLogger)
             group.addTask { try await services.run() }
             do {
-                try await body(service.announcement)
+                try await body(service)
             } catch {
                 await services.triggerGracefulShutdown()
                 throw error
@@ -111,6 +126,21 @@ func own(_ announcement: NodeService.Announcement, _ owner: TestOwner) async thr
     await oneTime.close()
     return try await connect(
         announcement.addresses[0], node: invite.node.noise, key: owner.key, preSharedKey: keys.grantPreSharedKey)
+}
+
+/// A contact of the owner, connected.
+func contact(
+    _ device: ClientConnection, _ announcement: NodeService.Announcement, node: X25519.PublicKey
+) async throws -> ClientConnection {
+    let keys = InviteKeys(secret: random.secret(16))
+    _ = try await device.request(register(keys))
+    let oneTime = try await connect(
+        announcement.addresses[0], node: node, key: keys.initiatorKey, preSharedKey: keys.preSharedKey)
+    let key = X25519.PrivateKey(random: random)
+    _ = try await oneTime.request(redeem(key, nil))
+    await oneTime.close()
+    return try await connect(
+        announcement.addresses[0], node: node, key: key, preSharedKey: keys.grantPreSharedKey)
 }
 
 func register(_ keys: InviteKeys, lifetime: UInt64 = 3600) -> WireRequest {

@@ -85,7 +85,12 @@ final class TestHandler: PeerHandler {
             return .with { $0.nodeState = .with { $0.version = "slow" } }
         case .deposit(let deposit): return .with { $0.deposited = .with { $0.duplicate = deposit.body.isEmpty } }
         case .rosterFetch:
-            return .with { $0.rosterChain = .with { $0.entries = [Data(repeating: 7, count: 300_000)] } }
+            return .with {
+                $0.rosterChain = .with { $0.entries = [Data](repeating: Data(repeating: 7, count: 32_768), count: 6) }
+            }
+        case .drain(let drain):
+            if drain.subscribe { peer.stayOpen() }
+            return .with { $0.drained = .with { $0.nodeEpoch = Data(count: 16) } }
         default: return .refusal(.notAllowed, "a test")
         }
     }
@@ -103,13 +108,14 @@ struct TestServer: Sendable {
 
     /// The handshake's time is long where it is not what is tested: the tests run side by side on slow machines.
     init(
-        handler: TestHandler = TestHandler(), limits: TransportLimits = TransportLimits(handshakeTimeout: .seconds(60))
+        handler: TestHandler = TestHandler(), limits: TransportLimits = TransportLimits(handshakeTimeout: .seconds(60)),
+        logger: Logger = quietLogger
     ) async throws {
         self.handler = handler
         access.add(initiatorKey.publicKey, preSharedKey, id: 1)
         server = try await TransportServer.bind(
             addresses: [("127.0.0.1", 0)], staticKey: nodeKey, access: access, handler: handler, limits: limits,
-            group: group, logger: quietLogger)
+            group: group, logger: logger)
     }
 
     var address: String { server.addresses[0] }
@@ -129,7 +135,7 @@ struct TestServer: Sendable {
     /// Runs the server for as long as `body` takes.
     func run(_ body: @Sendable @escaping (TestServer) async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { await server.run() }
+            tasks.addTask { try await server.run() }
             do {
                 try await body(self)
             } catch {
@@ -139,6 +145,17 @@ struct TestServer: Sendable {
             tasks.cancelAll()
             try await tasks.waitForAll()
         }
+    }
+
+    /// Tells when a connection waits to be served.
+    func arrivals() -> AsyncStream<Void> {
+        let (stream, arrived) = AsyncStream.makeStream(of: Void.self)
+        let places = server.listener.places
+        Task {
+            while places.count == 0 { await Task.yield() }
+            arrived.yield()
+        }
+        return stream
     }
 
     /// An engine that speaks to this server.
@@ -157,6 +174,33 @@ let quietLogger: Logger = {
     return logger
 }()
 
+/// Keeps the levels of what is logged.
+final class LevelRecorder: Sendable {
+    private let levels = Mutex<[Logger.Level]>([])
+
+    var seen: [Logger.Level] { levels.withLock { $0 } }
+
+    var logger: Logger {
+        var logger = Logger(label: "test") { _ in Handler(recorder: self) }
+        logger.logLevel = .trace
+        return logger
+    }
+
+    private struct Handler: LogHandler {
+        let recorder: LevelRecorder
+        var metadata: Logger.Metadata = [:]
+        var logLevel: Logger.Level = .trace
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) { recorder.levels.withLock { $0.append(event.level) } }
+    }
+}
+
+let subscribe = WireRequest.with { $0.drain = .with { $0.subscribe = true } }
 let ping = WireRequest.with { $0.ping = WirePing() }
 let slow = WireRequest.with { $0.nodeStatus = WireNodeStatus() }
 

@@ -13,6 +13,10 @@ const char *speem_avahi_client_version(void);
 // 1 when something (NTP) has set the clock since boot. Here because the Glibc module does not show adjtimex.
 int speem_clock_is_synchronised(void);
 
+// Raises the soft limit of open files to the hard one, and returns what it is then. Here because RLIMIT_NOFILE and
+// rlim_t have other types on each system.
+long speem_raise_file_limit(void);
+
 #ifdef __linux__
 // The command line. Here because Swift's CommandLine reads it from /proc, which a chroot may not have.
 int speem_argument_count(void);

@@ -4,12 +4,10 @@ public import SpeemProtocol
 /// An open connection to a node.
 public final class ClientConnection: Sendable {
     /// What the node pushes; ends with the connection.
-    public let pushes: AsyncStream<WirePush>
-    private let channel: any Channel
-    /// Pushes that wait to be looked at; beyond it they are dropped, and a drain brings them.
-    static let pushBuffer = 1024
+    public let pushes: Pushes
+    let channel: any Channel
 
-    init(channel: any Channel, pushes: AsyncStream<WirePush>) {
+    init(channel: any Channel, pushes: Pushes) {
         self.channel = channel
         self.pushes = pushes
     }

@@ -17,22 +17,32 @@ final class InitiatorHandler: ChannelDuplexHandler {
 
     private var engine: InitiatorEngine
     private let opened: EventLoopPromise<Void>
-    private let pushes: AsyncStream<WirePush>.Continuation
+    private let pushes: PushQueue
     private let address: String
     private var isOpen = false
     private var nextID: UInt64 = 0
-    private var waiting: [UInt64: EventLoopPromise<WireResponse>] = [:]
+    private var waiting: [UInt64: Waiting] = [:]
+    /// Whether anything was asked that lets the peer push.
+    private var isSubscribed = false
     /// Why the connection ends, when there is a better word than "lost".
     private var ending: TransportError?
     private let answerTimeout: TimeAmount
-    /// When the peer last said something, or was asked after a pause.
+    /// When the peer last answered something that was asked, or sent as much as a whole part, or was asked after a
+    /// pause. Less than that is no sign: a peer could drip bytes and never answer.
     private var lastSign: NIODeadline = .now()
+    /// Bytes since the last sign.
+    private var received = 0
     /// Runs only while a request waits: an idle connection wakes nobody.
     private var watch: Scheduled<Void>?
 
+    private struct Waiting {
+        let answer: EventLoopPromise<WireResponse>
+        let since: NIODeadline
+    }
+
     init(
         engine: consuming InitiatorEngine, opened: EventLoopPromise<Void>,
-        pushes: AsyncStream<WirePush>.Continuation, address: String, answerTimeout: TimeAmount
+        pushes: PushQueue, address: String, answerTimeout: TimeAmount
     ) {
         self.engine = engine
         self.opened = opened
@@ -47,33 +57,42 @@ final class InitiatorHandler: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        lastSign = .now()
-        switch engine.receive(unwrapInboundIn(data)) {
+        let message = unwrapInboundIn(data)
+        received += message.count
+        if received >= Limits.partBytes { sign() }
+        switch engine.receive(message, isAwaited: { waiting[$0] != nil }) {
         case .opened:
             isOpen = true
             opened.succeed()
         case .response(let id, let response):
-            waiting.removeValue(forKey: id)?.succeed(response)
+            sign()
+            waiting.removeValue(forKey: id)?.answer.succeed(response)
             if waiting.isEmpty { stopWatching() }
         case .push(let push):
+            guard isSubscribed else { return end(.violation("a push without a subscription"), context) }
             // A push that is lost here comes again with the drain after the next handshake.
-            guard case .dropped = pushes.yield(push) else { break }
-            ending = .violation("more pushes than can be taken")
-            context.close(promise: nil)
-        case .closed(let close):
-            ending = .closed(close.reason, detail: close.detail)
-            context.close(promise: nil)
+            if !pushes.append(push) { end(.violation("more pushes than it may send"), context) }
+        case .closed(let close): end(.closed(close.reason, detail: close.detail), context)
         case .nothing: break
-        case .failed(let words):
-            ending = .violation(words)
-            context.close(promise: nil)
+        case .failed(let words): end(.violation(words), context)
         }
+    }
+
+    private func sign() {
+        lastSign = .now()
+        received = 0
+    }
+
+    private func end(_ error: TransportError, _ context: ChannelHandlerContext) {
+        ending = error
+        engine.close()
+        context.close(promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         let error = ending ?? .disconnected
         if !isOpen { opened.fail(ending ?? .refused(address: address)) }
-        for promise in waiting.values { promise.fail(error) }
+        for request in waiting.values { request.answer.fail(error) }
         waiting = [:]
         stopWatching()
         pushes.finish()
@@ -93,23 +112,27 @@ final class InitiatorHandler: ChannelDuplexHandler {
             buffer.writeNoiseMessage(message)
         }
         if waiting.isEmpty {
-            lastSign = .now()
+            sign()
             watch(context, after: answerTimeout)
         }
-        waiting[nextID] = outgoing.answer
+        if case .drain(let drain) = outgoing.request.kind, drain.subscribe { isSubscribed = true }
+        waiting[nextID] = Waiting(answer: outgoing.answer, since: .now())
         context.write(wrapOutboundOut(buffer), promise: promise)
     }
 
-    /// Closes when the peer, with requests before it, has not said anything for ``answerTimeout``.
+    /// Closes when the peer, with requests before it, has given no sign for ``answerTimeout``, or has answered others all
+    /// the time and left one waiting for much longer.
     private func watch(_ context: ChannelHandlerContext, after delay: TimeAmount) {
         let loopBound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         watch = context.eventLoop.scheduleTask(in: delay) {
             let (handler, context) = loopBound.value
-            let due = handler.lastSign + handler.answerTimeout
             let now = NIODeadline.now()
+            let oldest = handler.waiting.values.map(\.since).min() ?? now
+            let due = min(
+                handler.lastSign + handler.answerTimeout,
+                oldest + handler.answerTimeout * TransportLimits.answerPatience)
             guard now >= due else { return handler.watch(context, after: due - now) }
-            handler.ending = .timedOut(address: handler.address)
-            context.close(promise: nil)
+            handler.end(.timedOut(address: handler.address), context)
         }
     }
 

@@ -2,7 +2,6 @@ public import NIOCore
 import NIOPosix
 public import SpeemCrypto
 import SpeemNoise
-import SpeemProtocol
 
 /// What an initiator needs for a connection to one node.
 public struct NodeCredentials: Sendable {
@@ -47,8 +46,7 @@ public struct TransportClient: Sendable {
         to address: String, credentials: NodeCredentials, counter: UInt64
     ) async throws -> ClientConnection {
         guard let (host, port) = Self.split(address) else { throw TransportError.invalidAddress(address) }
-        let (pushes, continuation) = AsyncStream.makeStream(
-            of: WirePush.self, bufferingPolicy: .bufferingOldest(ClientConnection.pushBuffer))
+        let pushes = PushQueue()
         let eventLoop = group.next()
         let opened = eventLoop.makePromise(of: Void.self)
         let answerTimeout = answerTimeout
@@ -63,7 +61,7 @@ public struct TransportClient: Sendable {
                     try channel.pipeline.syncOperations.addHandlers([
                         ByteToMessageHandler(NoiseFrameDecoder()),
                         InitiatorHandler(
-                            engine: engine, opened: opened, pushes: continuation, address: address,
+                            engine: engine, opened: opened, pushes: pushes, address: address,
                             answerTimeout: answerTimeout),
                     ])
                 }
@@ -71,7 +69,7 @@ public struct TransportClient: Sendable {
             .connect(host: host, port: port)
         // Fails `opened` in the cases in which the handler, which does it otherwise, never becomes active.
         connecting.whenFailure { error in
-            continuation.finish()
+            pushes.finish()
             opened.fail(Self.failure(error, address: address))
         }
         let timer = connecting.flatMapThrowing { channel in
@@ -87,7 +85,7 @@ public struct TransportClient: Sendable {
             opened.fail(TransportError.disconnected)
             connecting.whenSuccess { $0.close(promise: nil) }
         }
-        return ClientConnection(channel: try await connecting.get(), pushes: pushes)
+        return ClientConnection(channel: try await connecting.get(), pushes: Pushes(queue: pushes))
     }
 
     /// Tries `addresses` in order and returns the first connection.

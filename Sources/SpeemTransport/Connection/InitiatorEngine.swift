@@ -41,7 +41,9 @@ struct InitiatorEngine: ~Copyable {
     }
 
     /// Takes the next Noise message.
-    mutating func receive(_ message: [UInt8]) -> Output {
+    ///
+    /// - Parameter isAwaited: whether the request of an id still waits for its answer.
+    mutating func receive(_ message: [UInt8], isAwaited: (UInt64) -> Bool = { _ in true }) -> Output {
         var current = State.closed
         swap(&current, &state)
         switch consume current {
@@ -53,7 +55,7 @@ struct InitiatorEngine: ~Copyable {
                 return .failed("\(error)")
             }
         case .open(var transport):
-            let output = receive(message, &transport)
+            let output = receive(message, &transport, isAwaited: isAwaited)
             state = .open(transport)
             return output
         case .closed: return .nothing
@@ -80,12 +82,19 @@ struct InitiatorEngine: ~Copyable {
 
     mutating func close() { state = .closed }
 
-    private mutating func receive(_ message: [UInt8], _ transport: inout NoiseTransport) -> Output {
+    private mutating func receive(
+        _ message: [UInt8], _ transport: inout NoiseTransport, isAwaited: (UInt64) -> Bool
+    ) -> Output {
         guard let bytes = try? transport.decrypt(message) else {
             return .failed("a transport message does not authenticate")
         }
         do {
-            guard let whole = try assembler.add(try WireFrame.decode(bytes)) else { return .nothing }
+            let frame = try WireFrame.decode(bytes)
+            // Before its first part is kept.
+            guard frame.kind != .response || isAwaited(frame.id) else {
+                return .failed("an answer to \(frame.id), which waits for none")
+            }
+            guard let whole = try assembler.add(frame) else { return .nothing }
             switch whole.kind {
             case .response: return .response(id: whole.id, try WireResponse.decode(whole.bytes))
             case .push: return .push(try WirePush.decode(whole.bytes))

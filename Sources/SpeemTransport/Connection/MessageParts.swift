@@ -43,6 +43,7 @@ struct MessageAssembler: Sendable {
         case tooManyAtOnce(limit: Int)
         case reusedID(UInt64)
         case unexpectedKind
+        case emptyPart
     }
 
     private struct Key: Hashable {
@@ -73,6 +74,8 @@ struct MessageAssembler: Sendable {
     /// Takes the next frame; returns the message that it completes.
     mutating func add(_ frame: WireFrame) throws(Violation) -> Message? {
         guard let limit = limits[frame.kind] else { throw .unexpectedKind }
+        // A message could go on with them for ever.
+        guard !frame.more || !frame.part.isEmpty else { throw .emptyPart }
         let key = Key(kind: frame.kind, id: frame.id)
         var bytes: [UInt8]
         if let begun = parts.removeValue(forKey: key) {
@@ -102,6 +105,7 @@ extension MessageAssembler.Violation {
         case .tooManyAtOnce(let limit): .of(.limit, "more than \(limit) messages are sent in parts at once")
         case .reusedID(let id): .of(.malformed, "request id \(id) was used before")
         case .unexpectedKind: .of(.malformed, "a frame of this kind does not belong here")
+        case .emptyPart: .of(.malformed, "a part that is not the last of its message is empty")
         }
     }
 }
@@ -110,7 +114,7 @@ extension WireClose {
     static func of(_ reason: Reason, _ detail: String = "") -> WireClose {
         .with {
             $0.reason = reason
-            $0.detail = detail
+            $0.detail = detail.cut(toBytes: Limits.detailBytes)
         }
     }
 }

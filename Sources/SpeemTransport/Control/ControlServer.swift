@@ -1,6 +1,5 @@
 public import Logging
 public import NIOCore
-import NIOPosix
 
 #if canImport(Glibc)
     import Glibc
@@ -33,7 +32,7 @@ public protocol ControlHandler: Sendable {
 public final class ControlServer: Sendable {
     typealias Connection = NIOAsyncChannel<[UInt8], [UInt8]>
 
-    private let listener: NIOAsyncChannel<Connection, Never>
+    let listener: Listener
     private let handler: any ControlHandler
     private let logger: Logger
     public let path: String
@@ -46,57 +45,47 @@ public final class ControlServer: Sendable {
         path: String, handler: any ControlHandler, group: any EventLoopGroup, logger: Logger
     ) async throws -> ControlServer {
         // Until the mode is set below, the usual umask and the private data folder keep others from connecting.
-        let listener: NIOAsyncChannel<Connection, Never>
-        do {
-            listener = try await ServerBootstrap(group: group)
-                .bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true) { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandlers([
-                            ByteToMessageHandler(LineDecoder()), LineEncoder(),
-                        ])
-                        return try Connection(wrappingChannelSynchronously: channel)
-                    }
-                }
-        } catch {
-            throw TransportError.cannotListen(address: path, reason: systemWords(error))
+        let listener = try await Listener.bind(
+            [.unix(path: path)], places: ConnectionPlaces(ControlLimits.connections), group: group, logger: logger
+        ) { channel in
+            try channel.pipeline.syncOperations.addHandlers([ByteToMessageHandler(LineDecoder()), LineEncoder()])
         }
         guard chmod(path, 0o600) == 0 else {
-            throw TransportError.cannotListen(address: path, reason: String(cString: strerror(errno)))
+            let reason = String(cString: strerror(errno))
+            await listener.stop()
+            unlink(path)
+            throw TransportError.cannotListen(address: path, reason: reason)
         }
         return ControlServer(listener: listener, handler: handler, logger: logger, path: path)
     }
 
-    private init(
-        listener: NIOAsyncChannel<Connection, Never>, handler: any ControlHandler, logger: Logger, path: String
-    ) {
+    private init(listener: Listener, handler: any ControlHandler, logger: Logger, path: String) {
         self.listener = listener
         self.handler = handler
         self.logger = logger
         self.path = path
     }
 
-    /// Serves until the task is cancelled; removes the socket then.
+    /// Serves until the task is cancelled or the server is stopped; removes the socket then. It returns without being
+    /// asked to when the socket ends on its own.
     public func run() async {
-        defer { unlink(path) }
         do {
-            try await listener.executeThenClose { incoming in
-                await withDiscardingTaskGroup { group in
-                    do {
-                        for try await connection in incoming { group.addTask { await self.serve(connection) } }
-                    } catch {
-                        logger.error("the control socket failed: \(systemWords(error))")
-                    }
-                    group.cancelAll()
-                }
-            }
+            try await listener.serve { await self.serve($0) }
         } catch {
-            logger.debug("the control socket ended: \(error)")
+            logger.error("the control socket failed: \(error)")
         }
+        unlink(path)
     }
 
-    private func serve(_ connection: Connection) async {
+    /// Stops listening, and removes the socket; for a server that does not run (yet).
+    public func stop() async {
+        await listener.stop()
+        unlink(path)
+    }
+
+    private func serve(_ channel: any Channel) async {
         do {
-            try await connection.executeThenClose { inbound, outbound in
+            try await Connection.begin(channel).executeThenClose { inbound, outbound in
                 let send: @Sendable (ControlMessage) async throws -> Void = { try await outbound.write($0.line) }
                 try await withThrowingDiscardingTaskGroup { group in
                     for try await line in inbound where !line.isEmpty {

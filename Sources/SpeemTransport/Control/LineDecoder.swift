@@ -4,7 +4,9 @@ import NIOCore
 struct LineDecoder: NIOSingleStepByteToMessageDecoder {
     typealias InboundOut = [UInt8]
 
-    struct LineTooLong: Error {}
+    struct LineTooLong: Error, CustomStringConvertible {
+        var description: String { "a line has more than \(ControlLimits.lineBytes) bytes" }
+    }
 
     /// Bytes of the buffer that hold no line end, so that a long line is not searched again and again.
     private var searched = 0

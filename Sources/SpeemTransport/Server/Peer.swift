@@ -14,14 +14,23 @@ public final class Peer: Sendable, Hashable {
         self.channel = channel
     }
 
-    /// Sends a push if the peer keeps up.
+    /// Sends pushes, and returns when the last one has left for the network: a peer that reads slowly is waited for.
     ///
-    /// - Returns: false when too much is on its way already; the peer has to be told later that there is more.
-    public func push(_ push: WirePush) -> Bool {
-        guard channel.isActive, channel.isWritable else { return false }
-        channel.writeAndFlush(ServerMessage.push(push), promise: nil)
-        return true
+    /// - Returns: false when the connection has ended.
+    public func push(_ pushes: [WirePush]) async -> Bool {
+        guard let last = pushes.last else { return channel.isActive }
+        for push in pushes.dropLast() { channel.write(ServerMessage.push(push), promise: nil) }
+        do {
+            try await channel.writeAndFlush(ServerMessage.push(last)).get()
+            return true
+        } catch {
+            return false
+        }
     }
+
+    /// The connection is not closed for being idle any more: the peer waits for pushes. A peer that is gone is found out
+    /// by the kernel (``KeepAlive``).
+    public func stayOpen() { channel.writeAndFlush(ServerMessage.stayOpen, promise: nil) }
 
     /// Tells the peer why, and closes.
     public func close(_ reason: WireClose.Reason, detail: String = "") {

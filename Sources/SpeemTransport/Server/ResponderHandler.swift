@@ -16,6 +16,8 @@ enum ServerMessage: Sendable {
     case push(WirePush)
     /// The last message.
     case close(WireClose)
+    /// Nothing is sent: from now on the connection may be idle.
+    case stayOpen
 }
 
 /// Puts a ``ResponderEngine`` behind a channel: bytes in, events out, and the timers.
@@ -30,6 +32,7 @@ final class ResponderHandler: ChannelDuplexHandler {
     private let limits: TransportLimits
     private let logger: Logger
     private var isOpen = false
+    private var mayBeIdle = false
     private var pushes: UInt64 = 0
     private var lastRequest: NIODeadline = .now()
     private var timers: [Scheduled<Void>] = []
@@ -65,8 +68,10 @@ final class ResponderHandler: ChannelDuplexHandler {
         timers.append(
             eventLoop.scheduleTask(in: delay) {
                 let (handler, context) = loopBound.value
-                let due = handler.lastRequest + handler.limits.idleTimeout
+                guard !handler.mayBeIdle else { return }
                 let now = NIODeadline.now()
+                // Until the first request the handshake's time counts.
+                let due = (handler.isOpen ? handler.lastRequest : now) + handler.limits.idleTimeout
                 guard now < due else { return handler.reject(.of(.idle), context) }
                 handler.timers.removeLast()
                 handler.watchIdle(loopBound, after: due - now, on: context.eventLoop)
@@ -126,6 +131,10 @@ final class ResponderHandler: ChannelDuplexHandler {
             frames = MessageSplitter.frames(kind: .push, id: pushes, message: push.encode())
         case .close(let close):
             reject(close, context)
+            promise?.succeed()
+            return
+        case .stayOpen:
+            mayBeIdle = true
             promise?.succeed()
             return
         }

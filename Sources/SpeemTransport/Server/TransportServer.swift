@@ -1,6 +1,5 @@
 public import Logging
 public import NIOCore
-import NIOPosix
 public import SpeemCrypto
 import SpeemProtocol
 import Synchronization
@@ -17,7 +16,7 @@ import Synchronization
 public final class TransportServer: Sendable {
     typealias Connection = NIOAsyncChannel<ServerEvent, ServerMessage>
 
-    private let listeners: [NIOAsyncChannel<Connection, Never>]
+    let listener: Listener
     private let handler: any PeerHandler
     private let limits: TransportLimits
     private let logger: Logger
@@ -32,55 +31,33 @@ public final class TransportServer: Sendable {
     /// The bound addresses, "host:port", with the port that the system chose for port 0.
     public let addresses: [String]
 
-    /// Binds all `addresses`; nothing is accepted before ``run()``.
+    /// Binds all `addresses`; whoever connects waits for ``run()``.
     ///
     /// - Throws: ``TransportError/cannotListen(address:reason:)``; then nothing is left bound.
     public static func bind(
         addresses: [(host: String, port: UInt16)], staticKey: X25519.PrivateKey, access: any AccessTable,
         handler: any PeerHandler, limits: TransportLimits, group: any EventLoopGroup, logger: Logger
     ) async throws -> TransportServer {
-        var listeners: [NIOAsyncChannel<Connection, Never>] = []
-        let places = ConnectionPlaces(limits.connections)
-        for address in addresses {
-            do {
-                let listener = try await KeepAlive.apply(to: ServerBootstrap(group: group))
-                    .serverChannelOption(.backlog, value: TransportLimits.backlog)
-                    .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                    .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
-                    .bind(host: address.host, port: Int(address.port)) { channel in
-                        channel.eventLoop.makeCompletedFuture {
-                            if places.take(until: channel.closeFuture) {
-                                try channel.pipeline.syncOperations.addHandlers([
-                                    ByteToMessageHandler(NoiseFrameDecoder()),
-                                    ResponderHandler(
-                                        staticKey: staticKey, access: access, limits: limits, logger: logger),
-                                ])
-                            } else {
-                                try channel.pipeline.syncOperations.addHandler(TurnAwayHandler(logger: logger))
-                            }
-                            return try Connection(wrappingChannelSynchronously: channel)
-                        }
-                    }
-                listeners.append(listener)
-            } catch {
-                for listener in listeners { try? await listener.channel.close() }
-                throw TransportError.cannotListen(
-                    address: "\(address.host):\(address.port)", reason: systemWords(error))
-            }
+        let listener = try await Listener.bind(
+            addresses.map { .tcp(host: $0.host, port: $0.port) },
+            places: ConnectionPlaces(limits.connections, perAddress: limits.connectionsPerAddress), group: group,
+            logger: logger
+        ) { channel in
+            try channel.pipeline.syncOperations.addHandlers([
+                ByteToMessageHandler(NoiseFrameDecoder()),
+                ResponderHandler(staticKey: staticKey, access: access, limits: limits, logger: logger),
+            ])
         }
-        return TransportServer(listeners: listeners, handler: handler, limits: limits, logger: logger)
+        return TransportServer(listener: listener, handler: handler, limits: limits, logger: logger)
     }
 
-    private init(
-        listeners: [NIOAsyncChannel<Connection, Never>], handler: any PeerHandler, limits: TransportLimits,
-        logger: Logger
-    ) {
-        self.listeners = listeners
+    private init(listener: Listener, handler: any PeerHandler, limits: TransportLimits, logger: Logger) {
+        self.listener = listener
         self.handler = handler
         self.limits = limits
         self.logger = logger
-        addresses = listeners.compactMap { listener in
-            guard let address = listener.channel.localAddress, let port = address.port else { return nil }
+        addresses = listener.channels.compactMap { channel in
+            guard let address = channel.localAddress, let port = address.port else { return nil }
             let host = address.ipAddress ?? "?"
             return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         }
@@ -92,14 +69,13 @@ public final class TransportServer: Sendable {
     /// The connected peers of a grant.
     public func peers(of grant: Int64) -> [Peer] { state.withLock { $0.peers[grant] ?? [] } }
 
-    /// Accepts and serves until the task is cancelled.
-    public func run() async {
-        await withDiscardingTaskGroup { group in
-            for listener in listeners {
-                group.addTask { await self.accept(listener) }
-            }
-        }
-    }
+    /// Serves until the task is cancelled or the server is stopped.
+    ///
+    /// - Throws: ``TransportError/cannotListen(address:reason:)`` when a listening socket ends on its own.
+    public func run() async throws { try await listener.serve { await self.serve($0) } }
+
+    /// Stops listening, and closes every connection; for a server that does not run (yet).
+    public func stop() async { await listener.stop() }
 
     /// Says goodbye to every peer, before the task of ``run()`` is cancelled.
     public func sayGoodbye() {
@@ -107,31 +83,14 @@ public final class TransportServer: Sendable {
         for peer in peers { peer.close(.shuttingDown) }
     }
 
-    private func accept(_ listener: NIOAsyncChannel<Connection, Never>) async {
-        do {
-            try await listener.executeThenClose { incoming in
-                await withDiscardingTaskGroup { group in
-                    do {
-                        for try await connection in incoming { group.addTask { await self.serve(connection) } }
-                    } catch {
-                        logger.error("a listener failed: \(systemWords(error))")
-                    }
-                    group.cancelAll()
-                }
-            }
-        } catch {
-            logger.debug("a listener ended: \(error)")
-        }
-    }
-
-    private func serve(_ connection: Connection) async {
+    private func serve(_ channel: any Channel) async {
         let number = state.withLock { state in
             state.counter += 1
             return state.counter
         }
         do {
-            try await connection.executeThenClose { inbound, outbound in
-                try await self.serve(inbound, outbound, channel: connection.channel, number: number)
+            try await Connection.begin(channel).executeThenClose { inbound, outbound in
+                try await self.serve(inbound, outbound, channel: channel, number: number)
             }
         } catch {
             logger.debug("connection \(number) ended: \(error)")

@@ -2,6 +2,7 @@ import NIOCore
 import NIOPosix
 import SpeemCrypto
 import SpeemProtocol
+import SwiftProtobuf
 import Synchronization
 import Testing
 
@@ -86,6 +87,63 @@ struct TransportClientTests {
                 _ = try await connection.request(slow)
             }
             #expect(!connection.isActive)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aPeerThatOnlyPushesIsGivenUp() async throws {
+        try await TestServer(handler: TestHandler(delay: .seconds(3600))).run { server in
+            let client = TransportClient(group: server.group, timeout: .seconds(60), answerTimeout: .seconds(5))
+            let connection = try await client.connect(to: server.address, credentials: server.credentials, counter: 1)
+            _ = try await connection.request(subscribe)
+            let peer = try #require(server.handler.state.withLock { $0.peers.first })
+            let pushing = Task {
+                while await peer.push([.with { $0.mailWaiting = WireMailWaiting() }]) {
+                    try await Task.sleep(for: .milliseconds(100))
+                }
+            }
+            await #expect(throws: TransportError.timedOut(address: server.address)) {
+                _ = try await connection.request(slow)
+            }
+            try await pushing.value
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aPeerThatLeavesOneUnansweredIsGivenUp() async throws {
+        try await TestServer(handler: TestHandler(delay: .seconds(3600))).run { server in
+            let client = TransportClient(group: server.group, timeout: .seconds(60), answerTimeout: .milliseconds(250))
+            let connection = try await client.connect(to: server.address, credentials: server.credentials, counter: 1)
+            // However many others it answers.
+            let answering = Task { while true { _ = try await connection.request(ping) } }
+            await #expect(throws: TransportError.timedOut(address: server.address)) {
+                _ = try await connection.request(slow)
+            }
+            answering.cancel()
+            _ = await answering.result
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aPushThatNobodyAskedForEndsTheConnection() async throws {
+        try await TestServer().run { server in
+            let connection = try await server.connect(counter: 1)
+            _ = try await connection.request(ping)
+            let peer = try #require(server.handler.state.withLock { $0.peers.first })
+            _ = await peer.push([.with { $0.mailWaiting = WireMailWaiting() }])
+            for await _ in connection.pushes { Issue.record("it was taken") }
+            #expect(!connection.isActive)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func morePushesThanItMaySendEndTheConnection() async throws {
+        try await TestServer().run { server in
+            let connection = try await server.connect(counter: 1)
+            _ = try await connection.request(subscribe)
+            let peer = try #require(server.handler.state.withLock { $0.peers.first })
+            let flood = [WirePush](repeating: .with { $0.mailWaiting = WireMailWaiting() }, count: PushQueue.limit + 1)
+            _ = await peer.push(flood)
+            await #expect(throws: TransportError.self) { while true { _ = try await connection.request(ping) } }
+            var count = 0
+            for await _ in connection.pushes { count += 1 }
+            #expect(count == PushQueue.limit)
         }
     }
 

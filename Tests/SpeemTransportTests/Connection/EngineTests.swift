@@ -81,6 +81,34 @@ struct EngineTests {
         #expect(push != nil)
     }
 
+    @Test func anAnswerThatNobodyWaitsForIsAViolation() throws {
+        for more in [false, true] {
+            var pair = try pair()
+            _ = try pair.toResponder(frame(.request, 1, ping.encode()))
+            let pong = WireResponse.with { $0.pong = WirePong() }
+            let sent = pair.responder.encrypt(frame(.response, 2, pong.encode(), more: more))
+            let message = try #require(sent)
+            guard case .failed = pair.initiator.receive(message, isAwaited: { $0 == 1 }) else {
+                Issue.record("it was taken")
+                return
+            }
+        }
+    }
+
+    @Test func anEmptyPartInTheMiddleIsAViolation() throws {
+        var pair = try pair()
+        _ = try pair.toResponder(frame(.request, 1, ping.encode()))
+        guard case .failed = try pair.toInitiator(frame(.response, 1, [], more: true)) else {
+            Issue.record("the initiator took it")
+            return
+        }
+        guard case .reject(let close) = try pair.toResponder(frame(.request, 2, [], more: true)) else {
+            Issue.record("the responder took it")
+            return
+        }
+        #expect(close.reason == .malformed)
+    }
+
     @Test func answersAndPushesReachTheInitiator() throws {
         var pair = try pair()
         _ = try pair.toResponder(frame(.request, 1, ping.encode()))

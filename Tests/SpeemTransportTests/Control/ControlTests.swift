@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -136,6 +137,72 @@ struct ControlTests {
     @Test func nobodyServes() async throws {
         let client = ControlClient(path: "/tmp/speem-nobody.sock", group: group)
         #expect(try await client.call("echo") == nil)
+        // Neither does what a killed process left.
+        let path = "/tmp/speem-\(UInt64.random(in: 0 ... .max)).sock"
+        try await ServerBootstrap(group: group).bind(unixDomainSocketPath: path).get().close()
+        if access(path, F_OK) == 0 { #expect(try await ControlClient(path: path, group: group).call("echo") == nil) }
+        unlink(path)
+    }
+
+    @Test(arguments: ["/etc/passwd/control.sock", "/tmp/" + String(repeating: "x", count: 300)])
+    func aSocketThatCannotBeUsedIsNoMissingDaemon(path: String) async throws {
+        let error = await #expect(throws: TransportError.self) {
+            _ = try await ControlClient(path: path, group: group).call("echo")
+        }
+        guard case .unreachable(path, let reason) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(!reason.isEmpty)
+    }
+
+    @Test func aDeniedSocketIsNamedWithItsOwner() throws {
+        let words = ControlClient.words(IOError(errnoCode: EACCES, reason: "connect"), "/tmp/no-such-folder/x.sock")
+        #expect(words.contains("/tmp belongs to the user with id 0"))
+    }
+
+    @Test(.timeLimit(.minutes(1))) func connectionsAreLimited() async throws {
+        let path = "/tmp/speem-\(UInt64.random(in: 0 ... .max)).sock"
+        let server = try await ControlServer.bind(
+            path: path, handler: TestControl(), group: group, logger: quietLogger)
+        let running = Task { await server.run() }
+        var held: [any Channel] = []
+        for _ in 0..<ControlLimits.connections {
+            held.append(try await ClientBootstrap(group: group).connect(unixDomainSocketPath: path).get())
+        }
+        while server.listener.places.count < ControlLimits.connections { await Task.yield() }
+        let client = ControlClient(path: path, group: group)
+        await #expect(throws: TransportError.disconnected) { _ = try await client.call("echo") }
+        try await held[0].close()
+        var answer: JSON?
+        while answer == nil { answer = try? await client.call("echo", .integer(1)) }
+        #expect(answer == .integer(1))
+        running.cancel()
+        await running.value
+        for channel in held { try await channel.closeFuture.get() }
+    }
+
+    @Test(.timeLimit(.minutes(2)), arguments: 0..<10)
+    func stoppingAmongNewConnections(round: Int) async throws {
+        let path = "/tmp/speem-\(UInt64.random(in: 0 ... .max)).sock"
+        let recorder = LevelRecorder()
+        let server = try await ControlServer.bind(
+            path: path, handler: TestControl(), group: group, logger: recorder.logger)
+        let running = Task { await server.run() }
+        await withTaskGroup(of: Void.self) { clients in
+            for _ in 0..<30 {
+                clients.addTask { _ = try? await ControlClient(path: path, group: group).call("echo") }
+            }
+            for _ in 0..<round { await clients.next() }
+            running.cancel()
+        }
+        await running.value
+        #expect(recorder.seen.allSatisfy { $0 < .error })
+        #expect(access(path, F_OK) != 0)
+    }
+
+    @Test func aLongLineHasWords() {
+        #expect("\(LineDecoder.LineTooLong())" == "a line has more than 8388608 bytes")
     }
 
     @Test func aSocketThatWasLeftIsReplaced() async throws {

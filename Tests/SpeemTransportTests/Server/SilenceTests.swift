@@ -53,7 +53,7 @@ struct SilenceTests {
     }
 
     @Test func everyFlippedByteOfTheFirstMessage() async throws {
-        let limits = TransportLimits(connections: 512, handshakeTimeout: .seconds(60))
+        let limits = TransportLimits(connections: 512, connectionsPerAddress: 512, handshakeTimeout: .seconds(60))
         try await TestServer(limits: limits).run { server in
             let hello = try server.engine(counter: 5).hello
             try await withThrowingTaskGroup(of: Void.self) { group in

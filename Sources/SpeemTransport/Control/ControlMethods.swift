@@ -1,0 +1,9 @@
+/// The names of the control methods.
+public enum ControlMethods {
+    /// Those of a device.
+    public static let device = [
+        "invite", "accept", "contacts", "verify", "send", "inbox", "follow", "sent", "status",
+    ]
+    /// Those of a node.
+    public static let node = ["status", "invite"]
+}

@@ -1,0 +1,19 @@
+import SpeemTransport
+import Testing
+
+@testable import SpeemDevice
+
+struct ControlMethodsTests {
+    /// The list that a node answers with a hint is that of the methods that a device has.
+    @Test func aDeviceHasEveryMethodOfTheList() async throws {
+        let device = try await TestDevice("alice")
+        for method in ControlMethods.device {
+            do {
+                try await device.call(method)
+            } catch let error as ControlError {
+                #expect(error.code != ControlError.methodNotFound("").code, "\(method)")
+            }
+        }
+        await #expect(throws: ControlError.methodNotFound("outbox")) { try await device.call("outbox") }
+    }
+}

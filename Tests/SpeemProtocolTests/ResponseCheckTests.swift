@@ -1,0 +1,80 @@
+import SpeemProtocol
+import SwiftProtobuf
+import Testing
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+@Suite struct ResponseCheckTests {
+    private func refusal(of kind: WireResponse.OneOf_Kind) -> WireError? {
+        do {
+            _ = try WireResponse.decode(WireResponse.with { $0.kind = kind }.encode())
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func entries(_ count: Int, _ bytes: Int) -> WireResponse.OneOf_Kind {
+        .rosterChain(.with { $0.entries = [Data](repeating: Data(count: bytes), count: count) })
+    }
+
+    @Test func aChainIsBounded() {
+        #expect(refusal(of: entries(6, Limits.rosterEntryBytes)) == nil)
+        let field = "roster_chain.entries"
+        #expect(
+            refusal(of: entries(1, Limits.rosterEntryBytes + 1))
+                == .overLimit(field: field, limit: Limits.rosterEntryBytes))
+        #expect(
+            refusal(of: entries(7, Limits.rosterEntryBytes)) == .overLimit(field: field, limit: Limits.rosterBytes))
+        #expect(refusal(of: entries(0, 0)) == nil)
+    }
+
+    @Test func aNodesStateIsBounded() {
+        let mailbox = WireMailboxState.with { $0.device = Data(count: 16) }
+        func state(_ count: Int, version: Int = 5) -> WireResponse.OneOf_Kind {
+            .nodeState(
+                .with {
+                    $0.mailboxes = [WireMailboxState](repeating: mailbox, count: count)
+                    $0.version = String(repeating: "1", count: version)
+                })
+        }
+        #expect(refusal(of: state(Limits.mailboxes, version: Limits.versionBytes)) == nil)
+        #expect(
+            refusal(of: state(Limits.mailboxes + 1))
+                == .overLimit(field: "node_state.mailboxes", limit: Limits.mailboxes))
+        #expect(
+            refusal(of: state(1, version: Limits.versionBytes + 1))
+                == .overLimit(field: "node_state.version", limit: Limits.versionBytes))
+        #expect(
+            refusal(of: .nodeState(.with { $0.mailboxes = [WireMailboxState()] }))
+                == .wrongLength(field: "node_state.mailboxes.device", expected: 16, actual: 0))
+    }
+
+    @Test func aHeadIsWholeOrAbsent() {
+        for count in [0, 32] {
+            #expect(refusal(of: .refusal(WireRefusal(.rosterConflict, head: Data(count: count)))) == nil)
+        }
+        for count in [1, 31, 33] {
+            #expect(
+                refusal(of: .refusal(WireRefusal(.rosterConflict, head: Data(count: count))))
+                    == .wrongLength(field: "refusal.head", expected: 32, actual: count))
+        }
+    }
+
+    @Test(arguments: ["a", "ä", "€", "👨‍👩‍👧‍👦", "e\u{301}\u{301}\u{301}"])
+    func wordsAreCutToWhatDecodes(letter: String) throws {
+        for extra in 0..<5 {
+            let words = String(repeating: "x", count: extra) + String(repeating: letter, count: 600)
+            let cut = WireRefusal(.internal, words).detail
+            #expect(cut.utf8.count <= Limits.detailBytes && cut.utf8.count > Limits.detailBytes - 4)
+            #expect(words.utf8.starts(with: cut.utf8))
+            #expect(refusal(of: .refusal(WireRefusal(.internal, words))) == nil)
+        }
+        #expect("short".cut(toBytes: 5) == "short")
+        #expect("short".cut(toBytes: 0) == "")
+    }
+}
