@@ -8,8 +8,11 @@ struct ControlMethodsTests {
     @Test func aDeviceHasEveryMethodOfTheList() async throws {
         let device = try await TestDevice("alice")
         for method in ControlMethods.device {
+            // Following goes on until its caller goes: the task is cancelled before it begins.
+            let call = Task { try await device.call(method) }
+            if method == "follow" { call.cancel() }
             do {
-                try await device.call(method)
+                try await call.value
             } catch let error as ControlError {
                 #expect(error.code != ControlError.methodNotFound("").code, "\(method)")
             }

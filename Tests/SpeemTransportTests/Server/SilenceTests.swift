@@ -86,7 +86,7 @@ struct SilenceTests {
     }
 
     @Test func aChangedTransportMessageEndsTheConnectionWithoutAByte() async throws {
-        try await TestServer(limits: TransportLimits(handshakeTimeout: .seconds(10))).run { server in
+        try await TestServer(limits: TransportLimits(handshakeTimeout: .seconds(60))).run { server in
             var engine = try server.engine(counter: 1)
             let socket = try await RawSocket(server.address)
             let answer = try await socket.channel.executeThenClose { inbound, outbound in
