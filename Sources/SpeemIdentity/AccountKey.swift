@@ -29,6 +29,9 @@ public struct AccountKey: Sendable {
     /// What others know of the account.
     public var publicKey: AccountPublicKey { AccountPublicKey(key: signingKey.publicKey) }
 
+    /// What opens a connection to the account's own nodes for whoever has the recovery words, and nothing else.
+    public var recoveryGrant: RecoveryGrant { RecoveryGrant(entropy: entropy) }
+
     public var words: RecoveryWords { RecoveryWords(entropy: entropy) }
 }
 

@@ -78,6 +78,18 @@ public struct RosterEntry: Sendable, Hashable {
         ) { keys.signing.sign($0, domain: domain) }
     }
 
+    /// The entry after `entry`, signed by the account key: what the recovery words are for.
+    public static func recovery(
+        after entry: RosterEntry, account: AccountKey, devices: [DeviceEntry], nodes: [NodeEntry]
+    ) throws(IdentityError) -> RosterEntry {
+        let (sequence, overflow) = entry.sequence.addingReportingOverflow(1)
+        guard !overflow else { throw .roster(sequence: entry.sequence, reason: "no number comes after it") }
+        return try sign(
+            sequence: sequence, previous: entry.head, account: account.publicKey, signer: .account, devices: devices,
+            nodes: nodes
+        ) { account.signingKey.sign($0, domain: domain) }
+    }
+
     private static func sign(
         sequence: UInt64, previous: RosterHead, account: AccountPublicKey, signer: Signer, devices: [DeviceEntry],
         nodes: [NodeEntry], _ sign: ([UInt8]) -> [UInt8]
