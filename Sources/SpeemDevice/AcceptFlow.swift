@@ -89,7 +89,7 @@ struct AcceptFlow: Sendable {
             .with {
                 $0.redeem = .with {
                     $0.initiatorKey = Data(key.bytes)
-                    $0.deposit = WireDeposit(first)
+                    $0.deposit = WireDeposit([first])
                 }
             })
         await connections.close(plan.oneTime)

@@ -125,22 +125,24 @@ struct Courier: Sendable {
     private func deposit(
         _ envelopes: [OutgoingEnvelope], over connection: ClientConnection, _ outcome: inout Outcome
     ) async throws -> Bool {
+        let deposits = Self.deposits(envelopes)
         let responses = try await connection.request(
-            all: envelopes.map { envelope in .with { $0.deposit = .init(envelope) } })
+            all: deposits.map { deposit in .with { $0.deposit = .init(deposit) } })
         var refusals: [RefusalError] = []
         var results: [(envelope: OutgoingEnvelope, failure: String?)] = []
-        for (envelope, response) in zip(envelopes, responses) {
-            switch response.kind {
-            case .deposited: results.append((envelope, nil))
-            case .refusal(let words):
-                let error = RefusalError(words)
+        for (deposit, response) in zip(deposits, responses) {
+            for (envelope, refusal) in zip(deposit, try Self.outcomes(of: response, count: deposit.count)) {
+                guard let refusal else {
+                    results.append((envelope, nil))
+                    continue
+                }
+                let error = RefusalError(refusal)
                 if error.isTemporary {
                     refusals.append(error)
                 } else {
                     state.logger.warning("a message was refused for good: \(error)")
                     results.append((envelope, error.description))
                 }
-            default: throw TransportError.violation("not an answer to a deposit")
             }
         }
         let settled = results
@@ -157,14 +159,53 @@ struct Courier: Sendable {
         for refusal in refusals { outcome.wait(refusal) }
         return refusals.isEmpty
     }
+
+    /// Envelopes of one message that follow each other, as one deposit: the body travels once, and is kept once.
+    static func deposits(_ envelopes: [OutgoingEnvelope]) -> [[OutgoingEnvelope]] {
+        var deposits: [[OutgoingEnvelope]] = []
+        for envelope in envelopes {
+            if let last = deposits.last, last.count < Limits.depositTargets, last[0].body == envelope.body,
+                !last.contains(where: { $0.device == envelope.device })
+            {
+                deposits[deposits.count - 1].append(envelope)
+            } else {
+                deposits.append([envelope])
+            }
+        }
+        return deposits
+    }
+
+    /// The refusal of each target, nil for one that is stored.
+    static func outcomes(of response: WireResponse, count: Int) throws -> [WireRefusal?] {
+        switch response.kind {
+        case .refusal(let refusal): return Array(repeating: refusal, count: count)
+        case .deposited(let deposited):
+            guard deposited.outcomes.count == count else {
+                throw TransportError.violation("an answer to another number of targets")
+            }
+            return try deposited.outcomes.map { outcome in
+                switch outcome.state {
+                case .stored, .duplicate: return nil
+                case .refused: return outcome.refusal
+                case .unspecified, .UNRECOGNIZED: throw TransportError.violation("an unknown outcome of a deposit")
+                }
+            }
+        default: throw TransportError.violation("not an answer to a deposit")
+        }
+    }
 }
 
 extension WireDeposit {
-    init(_ envelope: OutgoingEnvelope) {
+    /// - Precondition: the envelopes are of one message and share its body.
+    init(_ envelopes: [OutgoingEnvelope]) {
         self.init()
-        mailbox = Data(envelope.device)
-        envelopeID = Data(envelope.envelopeID)
-        header = Data(envelope.header)
-        body = Data(envelope.body)
+        targets = envelopes.map { envelope in
+            .with {
+                $0.mailbox = Data(envelope.device)
+                $0.envelopeID = Data(envelope.envelopeID)
+                $0.header = Data(envelope.header)
+            }
+        }
+        body = Data(envelopes.first?.body ?? [])
     }
 }

@@ -1,4 +1,4 @@
-/// What is put into a mailbox. The node reads none of it.
+/// One sealed message as its device reads it. The node reads none of it.
 public struct Envelope: Sendable, Equatable {
     /// Chosen by the sender, 32 bytes.
     public var id: [UInt8]
@@ -13,11 +13,48 @@ public struct Envelope: Sendable, Equatable {
         self.body = body
     }
 
-    /// Bytes that count against a quota: the contents, and what a row costs besides.
-    public var size: Int64 { Int64(header.count) + Int64(body.count) + Self.rowOverhead }
-
     /// The id, the indexes and the tombstone of an envelope: many empty envelopes are not free.
-    static let rowOverhead: Int64 = 128
+    static let rowOverhead: Int64 = 96
+}
+
+/// One body for one or more devices, each with a header of its own.
+public struct Deposit: Sendable, Equatable {
+    /// A device that gets the message.
+    public struct Target: Sendable, Equatable {
+        /// 16 bytes.
+        public var device: [UInt8]
+        /// Chosen by the sender, 32 bytes.
+        public var id: [UInt8]
+        /// Sealed to the device.
+        public var header: [UInt8]
+
+        public init(device: [UInt8], id: [UInt8], header: [UInt8]) {
+            self.device = device
+            self.id = id
+            self.header = header
+        }
+
+        /// Bytes that count against a quota besides the body.
+        var size: Int64 { Int64(header.count) + Envelope.rowOverhead }
+    }
+
+    public var targets: [Target]
+    /// Encrypted under the key inside each header.
+    public var body: [UInt8]
+
+    public init(targets: [Target], body: [UInt8]) {
+        self.targets = targets
+        self.body = body
+    }
+
+    /// A body's own row.
+    static let bodyOverhead: Int64 = 32
+
+    /// Bytes of the body that count against a quota, once for all targets.
+    var bodySize: Int64 { Int64(body.count) + Self.bodyOverhead }
+
+    /// Bytes of all of it: for a queue that is bounded by bytes.
+    public var size: Int { targets.reduce(body.count) { $0 + $1.header.count } }
 }
 
 /// An envelope in its place.
@@ -27,7 +64,7 @@ public struct StoredEnvelope: Sendable, Equatable {
     public var envelope: Envelope
 }
 
-/// What became of a deposit.
+/// What became of one target of a deposit.
 public enum DepositOutcome: Sendable, Equatable {
     /// Written; durable once the transaction commits.
     case stored(sequence: Int64)
@@ -59,6 +96,7 @@ public struct Drain: Sendable, Equatable {
 public struct MailboxState: Sendable, Equatable {
     public var device: [UInt8]
     public var envelopes: Int64
+    /// Headers and bodies; a body that several mailboxes share counts in each.
     public var bytes: Int64
     /// How long the oldest envelope has waited, in seconds of running; 0 for an empty mailbox.
     public var oldestAge: Int64

@@ -30,11 +30,14 @@ public enum MailboxSchema {
             made_wall INTEGER,
             id BLOB NOT NULL,
             header BLOB NOT NULL,
-            body BLOB NOT NULL
+            body INTEGER NOT NULL
         ) STRICT
         """,
+        // A body is there once for all mailboxes that refer to it, and goes with the last of them.
+        "CREATE TABLE body (id INTEGER PRIMARY KEY AUTOINCREMENT, content BLOB NOT NULL) STRICT",
         // In each index the sequence follows by itself: it is the rowid.
         "CREATE INDEX envelope_mailbox ON envelope (mailbox)",
+        "CREATE INDEX envelope_body ON envelope (body)",
         "CREATE INDEX envelope_age ON envelope (made_running, made_wall)",
         "CREATE INDEX envelope_undated ON envelope (made_wall) WHERE made_wall IS NULL",
         // The envelopes up to `sequence` that came while the wall clock was unknown count from `wall`: one row for all

@@ -15,11 +15,12 @@ extension Mailboxes {
         // The length of a row is in its first page: one that does not fit is not read.
         try connection.forEach(
             """
-            SELECT sequence, length(header) + length(body), id, header, body
-            FROM envelope WHERE mailbox = ? AND sequence > ? ORDER BY sequence
+            SELECT sequence, length(header) + length(content), envelope.id, header, content
+            FROM envelope CROSS JOIN body ON body.id = envelope.body
+            WHERE mailbox = ? AND sequence > ? ORDER BY sequence
             """, .integer(mailbox), .integer(after)
         ) { row throws(StoreError) in
-            let size = try row.integer(1) + Envelope.rowOverhead
+            let size = try row.integer(1) + Envelope.rowOverhead + Deposit.bodyOverhead
             guard drain.envelopes.isEmpty || (drain.envelopes.count < count && size <= left) else {
                 drain.more = true
                 return .stop
@@ -66,16 +67,22 @@ extension Mailboxes {
     ) throws(StoreError) -> Origin? {
         let found = try connection.first(
             """
-            SELECT grant_id, own, id, length(header) + length(body) FROM envelope WHERE sequence = ? AND mailbox = ?
+            SELECT grant_id, own, envelope.id, length(header), body.id, length(content)
+            FROM envelope JOIN body ON body.id = envelope.body WHERE sequence = ? AND mailbox = ?
             """, .integer(sequence), .integer(mailbox)
         ) { row throws(StoreError) in
             (
                 origin: Origin(mailbox: mailbox, grant: try row.integer(0), isOwn: try row.flag(1)),
-                id: try row.blob(2), bytes: try row.integer(3)
+                id: try row.blob(2), header: try row.integer(3), body: try row.integer(4),
+                content: try row.integer(5)
             )
         }
-        guard let (origin, id, bytes) = found else { return nil }
+        guard let (origin, id, header, body, content) = found else { return nil }
         try connection.execute("DELETE FROM envelope WHERE sequence = ?", .integer(sequence))
+        // The last mailbox takes the body with it.
+        try connection.execute(
+            "DELETE FROM body WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM envelope WHERE body = ?1)", .integer(body))
+        let isLast = connection.changes > 0
         let key = Self.key(mailbox: mailbox, envelope: id)
         switch trace {
         case .tombstone(let clock):
@@ -87,7 +94,11 @@ extension Mailboxes {
             try connection.execute(
                 "DELETE FROM deposit WHERE grant_id = ? AND key = ?", .integer(origin.grant), .blob(key))
         }
-        try charge(origin, envelopes: -1, bytes: -(bytes + Envelope.rowOverhead), in: connection)
+        let size = header + Envelope.rowOverhead
+        let bodySize = content + Deposit.bodyOverhead
+        try charge(
+            origin, envelopes: -1, bytes: -(isLast ? size + bodySize : size), shown: -(size + bodySize),
+            in: connection)
         return origin
     }
 

@@ -17,11 +17,19 @@ enum Account {
 
 /// What is in use.
 extension Mailboxes {
-    /// Books an envelope that came (or went: negative) on its mailbox and on whoever deposited it.
-    func charge(_ origin: Origin, envelopes: Int64, bytes: Int64, in connection: Connection) throws(StoreError) {
-        try connection.execute(
-            "UPDATE mailbox SET envelopes = envelopes + ?, bytes = bytes + ? WHERE id = ?",
-            .integer(envelopes), .integer(bytes), .integer(origin.mailbox))
+    /// Books what came (or went: negative) on its mailbox and on whoever deposited it.
+    ///
+    /// - Parameters:
+    ///   - bytes: what the depositor is charged; a body once.
+    ///   - shown: what the mailbox holds; a body in each.
+    func charge(
+        _ origin: Origin, envelopes: Int64, bytes: Int64, shown: Int64, in connection: Connection
+    ) throws(StoreError) {
+        if envelopes != 0 || shown != 0 {
+            try connection.execute(
+                "UPDATE mailbox SET envelopes = envelopes + ?, bytes = bytes + ? WHERE id = ?",
+                .integer(envelopes), .integer(shown), .integer(origin.mailbox))
+        }
         if origin.isOwn {
             try charge(Account.ownDevices, bytes: bytes, tombstones: 0, in: connection)
         } else {

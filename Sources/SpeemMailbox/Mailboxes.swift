@@ -42,45 +42,77 @@ public struct Mailboxes: Sendable {
 
     // MARK: Depositing
 
-    /// Puts an envelope into the mailbox of `device` for the holder of `grant`.
+    /// Puts a body into the mailboxes of its targets for the holder of `grant`.
     ///
     /// - Parameters:
     ///   - grant: counted from 1.
     ///   - contacts: how many contacts have a grant.
+    /// - Returns: what became of each target, in their order.
     public func deposit(
-        _ envelope: Envelope, for device: [UInt8], from grant: Int64, as depositor: Quota.Depositor,
-        contacts: Int64, clock: NodeClock, in connection: Connection
-    ) throws -> DepositOutcome {
+        _ deposit: Deposit, from grant: Int64, as depositor: Quota.Depositor, contacts: Int64, clock: NodeClock,
+        in connection: Connection
+    ) throws -> [DepositOutcome] {
         precondition(grant > 0, "grants are counted from 1")
-        guard let mailbox = try mailboxID(of: device, in: connection) else { return .refused(.unknownMailbox) }
-        let key = Self.key(mailbox: mailbox, envelope: envelope.id)
-        let content = Self.contentHash(envelope)
-        if let known = try knownContent(grant: grant, key: key, in: connection) {
-            return ConstantTime.equal(known, content) ? .duplicate : .refused(.conflict)
+        var body: Int64?
+        var outcomes: [DepositOutcome] = []
+        for target in deposit.targets {
+            guard let mailbox = try mailboxID(of: target.device, in: connection) else {
+                outcomes.append(.refused(.unknownMailbox))
+                continue
+            }
+            let key = Self.key(mailbox: mailbox, envelope: target.id)
+            let content = Self.contentHash(header: target.header, body: deposit.body)
+            if let known = try knownContent(grant: grant, key: key, in: connection) {
+                outcomes.append(ConstantTime.equal(known, content) ? .duplicate : .refused(.conflict))
+                continue
+            }
+            let origin = Origin(mailbox: mailbox, grant: grant, isOwn: depositor == .ownDevice)
+            // The first target that is stored pays for the body.
+            let size = target.size + (body == nil ? deposit.bodySize : 0)
+            if let refusal = try refusal(size: size, origin, depositor, contacts: contacts, in: connection) {
+                outcomes.append(.refused(refusal))
+                continue
+            }
+            let stored = try body ?? insertBody(deposit, origin, in: connection)
+            body = stored
+            try connection.execute(
+                """
+                INSERT INTO envelope (mailbox, grant_id, own, made_running, made_wall, id, header, body)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+                .integer(mailbox), .integer(grant), .flag(origin.isOwn), .integer(clock.running),
+                .optional(clock.wall), .blob(target.id), .blob(target.header), .integer(stored))
+            let sequence = connection.lastInsertRowID
+            try connection.execute(
+                "INSERT INTO deposit (grant_id, key, content, sequence) VALUES (?, ?, ?, ?)",
+                .integer(grant), .blob(key), .blob(content), .integer(sequence))
+            try charge(
+                origin, envelopes: 1, bytes: target.size, shown: target.size + deposit.bodySize,
+                in: connection)
+            outcomes.append(.stored(sequence: sequence))
         }
-        let origin = Origin(mailbox: mailbox, grant: grant, isOwn: depositor == .ownDevice)
+        return outcomes
+    }
+
+    private func insertBody(_ deposit: Deposit, _ origin: Origin, in connection: Connection) throws -> Int64 {
+        try connection.execute("INSERT INTO body (content) VALUES (?)", .blob(deposit.body))
+        let id = connection.lastInsertRowID
+        try charge(origin, envelopes: 0, bytes: deposit.bodySize, shown: 0, in: connection)
+        return id
+    }
+
+    private func refusal(
+        size: Int64, _ origin: Origin, _ depositor: Quota.Depositor, contacts: Int64, in connection: Connection
+    ) throws(StoreError) -> DepositRefusal? {
         let own = try bytesUsed(by: Account.ownDevices, in: connection)
         let usage = Quota.Usage(
-            depositor: origin.isOwn ? own : try bytesUsed(by: grant, in: connection), own: own,
+            depositor: origin.isOwn ? own : try bytesUsed(by: origin.grant, in: connection), own: own,
             total: own + (try bytesUsed(by: Account.contacts, in: connection)), contacts: contacts)
-        switch quota.decide(size: envelope.size, depositor: depositor, usage: usage) {
-        case .shareFull: return .refused(.mailboxFull)
-        case .nodeFull: return .refused(.nodeFull)
-        case .accepted: break
+        switch quota.decide(size: size, depositor: depositor, usage: usage) {
+        case .accepted: return nil
+        case .shareFull: return .mailboxFull
+        case .nodeFull: return .nodeFull
         }
-        try connection.execute(
-            """
-            INSERT INTO envelope (mailbox, grant_id, own, made_running, made_wall, id, header, body)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            .integer(mailbox), .integer(grant), .flag(origin.isOwn), .integer(clock.running), .optional(clock.wall),
-            .blob(envelope.id), .blob(envelope.header), .blob(envelope.body))
-        let sequence = connection.lastInsertRowID
-        try connection.execute(
-            "INSERT INTO deposit (grant_id, key, content, sequence) VALUES (?, ?, ?, ?)",
-            .integer(grant), .blob(key), .blob(content), .integer(sequence))
-        try charge(origin, envelopes: 1, bytes: envelope.size, in: connection)
-        return .stored(sequence: sequence)
     }
 
     /// The key of idempotency within a grant: mailbox and envelope id, hashed to 16 bytes to keep the index small.
@@ -89,8 +121,8 @@ public struct Mailboxes: Sendable {
             domain: DomainSeparator("deposit key"), BigEndian.bytes(UInt64(bitPattern: mailbox)), id, length: 16)
     }
 
-    static func contentHash(_ envelope: Envelope) -> [UInt8] {
-        BLAKE2b.hash(domain: DomainSeparator("deposit content"), envelope.header, envelope.body, length: 16)
+    static func contentHash(header: [UInt8], body: [UInt8]) -> [UInt8] {
+        BLAKE2b.hash(domain: DomainSeparator("deposit content"), header, body, length: 16)
     }
 
     private func knownContent(grant: Int64, key: [UInt8], in connection: Connection) throws(StoreError) -> [UInt8]? {

@@ -63,7 +63,7 @@ extension NodeRequests {
     /// One commit: the contact's grant, its first envelope, and "spent by this key".
     func redeem(_ redeem: WireRedeem, _ peer: Peer) async throws -> WireResponse {
         let key = [UInt8](redeem.initiatorKey)
-        let first = redeem.hasDeposit ? redeem.deposit : nil
+        let first = redeem.hasDeposit ? Deposit(redeem.deposit) : nil
         let clock = state.clock
         let grant = peer.grant.id
         let contacts = state.access.contacts + 1
@@ -86,10 +86,10 @@ extension NodeRequests {
                     PrekeyRows.reservedPerContact, for: entry.grant.id, device: device, in: connection)
             }
             if let first {
-                let outcome = try mailboxes.deposit(
-                    Envelope(first), for: [UInt8](first.mailbox), from: entry.grant.id, as: .contact,
-                    contacts: contacts, clock: clock, in: connection)
-                if case .refused(let refusal) = outcome { throw Self.refused(refusal) }
+                let outcomes = try mailboxes.deposit(
+                    first, from: entry.grant.id, as: .contact, contacts: contacts, clock: clock, in: connection)
+                // All of it or nothing: a grant without its request would be a contact that nobody knows.
+                for case .refused(let refusal) in outcomes { throw Self.refused(refusal) }
             }
             try InviteRow.spend(grant, by: key, clock: clock, in: connection)
             return entry
@@ -98,8 +98,8 @@ extension NodeRequests {
             state.access.insert([entry])
             state.logger.info("a contact invite was redeemed", metadata: ["grant": "\(entry.grant.id)"])
         }
-        if let first, let device = try? DeviceID([UInt8](first.mailbox)) {
-            await subscriptions.deposited(for: device)
+        for target in first?.targets ?? [] {
+            if let device = try? DeviceID(target.device) { await subscriptions.deposited(for: device) }
         }
         return .with { $0.redeemed = WireRedeemed() }
     }

@@ -16,27 +16,26 @@ extension NodeRequests {
     /// How long a sender waits before it tries a full mailbox again.
     private static let fullRetry: UInt32 = 60_000
 
-    func deposit(_ deposit: WireDeposit, _ peer: Peer, as depositor: Quota.Depositor) async throws -> WireResponse {
-        let envelope = Envelope(deposit)
-        let device = [UInt8](deposit.mailbox)
+    func deposit(_ request: WireDeposit, _ peer: Peer, as depositor: Quota.Depositor) async throws -> WireResponse {
+        let deposit = Deposit(request)
         let contacts = state.access.contacts
         let clock = state.clock
         let grant = peer.grant.id
         // Answered after the commit is on disk: `write` returns only then.
-        let outcome = try await state.write(cost: Store.smallCost + Int(clamping: envelope.size)) {
+        let outcomes = try await state.write(cost: Store.smallCost + deposit.size) {
             [mailboxes = state.mailboxes] connection in
             try mailboxes.deposit(
-                envelope, for: device, from: grant, as: depositor, contacts: contacts, clock: clock, in: connection)
+                deposit, from: grant, as: depositor, contacts: contacts, clock: clock, in: connection)
         }
-        if case .stored = outcome, let device = try? DeviceID(device) { await subscriptions.deposited(for: device) }
-        return try Self.response(to: outcome)
+        await announce(deposit, outcomes)
+        return .with { $0.deposited = .with { $0.outcomes = outcomes.map { .init($0) } } }
     }
 
-    static func response(to outcome: DepositOutcome) throws -> WireResponse {
-        switch outcome {
-        case .stored: return .with { $0.deposited = .with { $0.duplicate = false } }
-        case .duplicate: return .with { $0.deposited = .with { $0.duplicate = true } }
-        case .refused(let refusal): throw Self.refused(refusal)
+    /// Lets the devices that got something know, where they are connected.
+    func announce(_ deposit: Deposit, _ outcomes: [DepositOutcome]) async {
+        for (target, outcome) in zip(deposit.targets, outcomes) {
+            guard case .stored = outcome, let device = try? DeviceID(target.device) else { continue }
+            await subscriptions.deposited(for: device)
         }
     }
 
@@ -86,9 +85,24 @@ extension NodeRequests {
     }
 }
 
-extension Envelope {
+extension Deposit {
     init(_ deposit: WireDeposit) {
         self.init(
-            id: [UInt8](deposit.envelopeID), header: [UInt8](deposit.header), body: [UInt8](deposit.body))
+            targets: deposit.targets.map {
+                Target(device: [UInt8]($0.mailbox), id: [UInt8]($0.envelopeID), header: [UInt8]($0.header))
+            }, body: [UInt8](deposit.body))
+    }
+}
+
+extension WireDeposited.Outcome {
+    init(_ outcome: DepositOutcome) {
+        self.init()
+        switch outcome {
+        case .stored: state = .stored
+        case .duplicate: state = .duplicate
+        case .refused(let reason):
+            state = .refused
+            refusal = NodeRequests.refused(reason).refusal
+        }
     }
 }

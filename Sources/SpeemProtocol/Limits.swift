@@ -16,6 +16,8 @@ public enum Limits {
     public static let responseBytes = 512 * 1024
     /// Bytes of envelopes that one drain answers with; at least one envelope is always sent.
     public static let drainBytes = 192 * 1024
+    /// Devices that one deposit is for: as many as an account may have.
+    public static let depositTargets = 16
     /// Envelopes that one drain answers with.
     public static let drainCount = 512
     /// Sequence numbers in one acknowledgement.

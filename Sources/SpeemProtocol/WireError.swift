@@ -10,6 +10,10 @@ public enum WireError: Error, Equatable, Sendable, CustomStringConvertible {
     case wrongLength(field: String, expected: Int, actual: Int)
     /// A field over its limit, in bytes or elements.
     case overLimit(field: String, limit: Int)
+    /// A list that must not be empty.
+    case missing(field: String)
+    /// A list that names one thing twice.
+    case repeated(field: String)
 
     public var description: String {
         switch self {
@@ -18,6 +22,8 @@ public enum WireError: Error, Equatable, Sendable, CustomStringConvertible {
         case .unknownKind(let message): "the \(message) is of no kind this version knows"
         case .wrongLength(let field, let expected, let actual): "\(field) has \(actual) bytes instead of \(expected)"
         case .overLimit(let field, let limit): "\(field) is over its limit of \(limit)"
+        case .missing(let field): "\(field) is missing"
+        case .repeated(let field): "\(field) names something twice"
         }
     }
 }

@@ -93,7 +93,12 @@ extension WireResponse: WireMessage {
             try limit(state.mailboxes.count, Limits.mailboxes, "node_state.mailboxes")
             for mailbox in state.mailboxes { try length(mailbox.device, 16, "node_state.mailboxes.device") }
         // Nothing in them has a length.
-        case .deposited, .acknowledged, .prekeyUploaded, .inviteRegistered, .redeemed, .pong, .grantRevoked: break
+        case .deposited(let deposited):
+            try limit(deposited.outcomes.count, Limits.depositTargets, "deposited.outcomes")
+            for outcome in deposited.outcomes {
+                try limit(outcome.refusal.detail, Limits.detailBytes, "deposited.outcomes.refusal.detail")
+            }
+        case .acknowledged, .prekeyUploaded, .inviteRegistered, .redeemed, .pong, .grantRevoked: break
         }
     }
 }

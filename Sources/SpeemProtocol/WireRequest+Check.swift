@@ -28,10 +28,17 @@ extension WireRequest: WireMessage {
 
 extension WireDeposit {
     func check() throws(WireError) {
-        try length(mailbox, 16, "deposit.mailbox")
-        try length(envelopeID, 32, "deposit.envelope_id")
-        try limit(header, Limits.headerBytes, "deposit.header")
         try limit(body, Limits.bodyBytes, "deposit.body")
+        guard !targets.isEmpty else { throw .missing(field: "deposit.targets") }
+        try limit(targets.count, Limits.depositTargets, "deposit.targets")
+        for target in targets {
+            try length(target.mailbox, 16, "deposit.targets.mailbox")
+            try length(target.envelopeID, 32, "deposit.targets.envelope_id")
+            try limit(target.header, Limits.headerBytes, "deposit.targets.header")
+        }
+        guard Set(targets.map(\.mailbox)).count == targets.count else {
+            throw .repeated(field: "deposit.targets.mailbox")
+        }
     }
 }
 

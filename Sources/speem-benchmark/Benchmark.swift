@@ -132,7 +132,9 @@ enum Benchmark {
                 return deposit(number, device)
             }
             for response in try await connection.request(all: requests) {
-                guard case .deposited = response.kind else { throw TransportError.violation("\(response)") }
+                guard response.deposited.outcomes.map(\.state) == [.stored] else {
+                    throw TransportError.violation("\(response)")
+                }
                 count += 1
             }
         }
@@ -142,8 +144,12 @@ enum Benchmark {
     private static func deposit(_ number: UInt64, _ device: DeviceID) -> WireRequest {
         .with {
             $0.deposit = .with {
-                $0.mailbox = Data(device.bytes)
-                $0.envelopeID = Data(BLAKE2b.hash(BigEndian.bytes(number)))
+                $0.targets = [
+                    .with {
+                        $0.mailbox = Data(device.bytes)
+                        $0.envelopeID = Data(BLAKE2b.hash(BigEndian.bytes(number)))
+                    }
+                ]
                 $0.body = Data(SystemRandomSource().bytes(bodyLength))
             }
         }

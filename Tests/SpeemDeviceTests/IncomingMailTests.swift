@@ -49,9 +49,13 @@ struct IncomingMailTests {
                 let response = try await device.connections.request(
                     .with {
                         $0.deposit = .with {
-                            $0.mailbox = Data(mailbox)
-                            $0.envelopeID = Data(repeating: 1, count: 32)
-                            $0.header = Data(repeating: 2, count: 100)
+                            $0.targets = [
+                                .with {
+                                    $0.mailbox = Data(mailbox)
+                                    $0.envelopeID = Data(repeating: 1, count: 32)
+                                    $0.header = Data(repeating: 2, count: 100)
+                                }
+                            ]
                             $0.body = Data([3])
                         }
                     }, over: bob.initiator)

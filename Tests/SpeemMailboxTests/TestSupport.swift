@@ -23,6 +23,16 @@ func envelope(_ number: Int, body: Int = 10) -> Envelope {
         body: [UInt8](repeating: 7, count: body))
 }
 
+extension Envelope {
+    /// What it is charged when it has its body for itself.
+    var size: Int64 { Int64(header.count) + Int64(body.count) + 128 }
+
+    /// A deposit for one device.
+    func deposit(for device: [UInt8]) -> Deposit {
+        Deposit(targets: [.init(device: device, id: id, header: header)], body: body)
+    }
+}
+
 // MARK: A store on a real disk
 
 /// A folder for the time of `body`.
@@ -78,8 +88,10 @@ struct Bench {
         _ envelope: Envelope, for device: [UInt8] = alice, from grant: Int64 = 1,
         as depositor: Quota.Depositor = .contact
     ) throws -> DepositOutcome {
-        try mailboxes.deposit(
-            envelope, for: device, from: grant, as: depositor, contacts: contacts, clock: clock, in: connection)
+        let outcomes = try mailboxes.deposit(
+            envelope.deposit(for: device), from: grant, as: depositor, contacts: contacts, clock: clock,
+            in: connection)
+        return try #require(outcomes.first)
     }
 
     func drain(_ device: [UInt8] = alice, after: Int64 = 0, count: Int = 1000, bytes: Int = .max) throws -> Drain? {
@@ -161,8 +173,11 @@ extension Store {
         _ mailboxes: Mailboxes
     ) async throws -> DepositOutcome {
         try await write { connection in
-            try mailboxes.deposit(
-                envelope, for: device, from: grant, as: depositor, contacts: contacts, clock: clock, in: connection)
+            try #require(
+                try mailboxes.deposit(
+                    envelope.deposit(for: device), from: grant, as: depositor, contacts: contacts, clock: clock,
+                    in: connection
+                ).first)
         }
     }
 

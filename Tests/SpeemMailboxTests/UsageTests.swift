@@ -15,15 +15,25 @@ extension Bench {
 
     /// Counts everything again and compares it with the books: the tables that are kept so that nobody must count.
     func checkBooks() throws {
-        let size = "length(header) + length(body) + 128"
-        var bytes = try pairs("SELECT grant_id, sum(\(size)) FROM envelope WHERE own = 0 GROUP BY grant_id")
-        bytes[Account.contacts] = try integer("SELECT coalesce(sum(\(size)), 0) FROM envelope WHERE own = 0")
-        bytes[Account.ownDevices] = try integer("SELECT coalesce(sum(\(size)), 0) FROM envelope WHERE own = 1")
+        // Headers for each envelope, bodies once for each depositor.
+        func charged(own: Int) -> String {
+            """
+            (SELECT grant_id, length(header) + 96 AS size FROM envelope WHERE own = \(own) UNION ALL
+            SELECT grant_id, length(content) + 32 FROM body
+            JOIN (SELECT DISTINCT body, grant_id FROM envelope WHERE own = \(own)) ON body = id)
+            """
+        }
+        var bytes = try pairs("SELECT grant_id, sum(size) FROM \(charged(own: 0)) GROUP BY grant_id")
+        bytes[Account.contacts] = try integer("SELECT coalesce(sum(size), 0) FROM \(charged(own: 0))")
+        bytes[Account.ownDevices] = try integer("SELECT coalesce(sum(size), 0) FROM \(charged(own: 1))")
         let booked = try pairs("SELECT grant_id, bytes FROM usage")
         for account in Set(bytes.keys).union(booked.keys) {
             #expect(booked[account, default: 0] == bytes[account, default: 0], "bytes of account \(account)")
         }
-        #expect(try used() == integer("SELECT coalesce(sum(\(size)), 0) FROM envelope"))
+        #expect(try used() == bytes[Account.contacts, default: 0] + bytes[Account.ownDevices, default: 0])
+        // A body is there as long as an envelope refers to it, and no longer.
+        let bodies = try pairs("SELECT DISTINCT body, body FROM envelope")
+        #expect(try pairs("SELECT id, id FROM body") == bodies)
 
         let tombstones = try pairs("SELECT grant_id, count(*) FROM deposit WHERE sequence IS NULL GROUP BY grant_id")
         let bookedTombstones = try pairs("SELECT grant_id, tombstones FROM usage")
@@ -33,7 +43,11 @@ extension Bench {
         }
 
         let inside = try pairs("SELECT mailbox, count(*) FROM envelope GROUP BY mailbox")
-        let insideBytes = try pairs("SELECT mailbox, sum(\(size)) FROM envelope GROUP BY mailbox")
+        let insideBytes = try pairs(
+            """
+            SELECT mailbox, sum(length(header) + length(content) + 128)
+            FROM envelope JOIN body ON body.id = envelope.body GROUP BY mailbox
+            """)
         let boxes = try pairs("SELECT id, envelopes FROM mailbox")
         let boxesBytes = try pairs("SELECT id, bytes FROM mailbox")
         #expect(Set(inside.keys).isSubset(of: boxes.keys), "an envelope without a mailbox")

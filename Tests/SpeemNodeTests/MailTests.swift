@@ -34,7 +34,7 @@ struct MailTests {
             let requests = (2...100).map { number in WireRequest.with { $0.deposit = deposit(UInt8(number), owner.id) }
             }
             let responses = try await contact.request(all: requests)
-            #expect(responses.allSatisfy { $0.kind == .deposited(WireDeposited()) })
+            #expect(responses.allSatisfy { $0.isStored })
             var numbers: [UInt8] = []
             var sequences: [UInt64] = []
             for await push in device.pushes {
@@ -45,11 +45,11 @@ struct MailTests {
             #expect(sequences == sequences.sorted() && Set(sequences).count == 99)
             #expect(numbers == Array(2...100))
             let again = try await contact.request(.with { $0.deposit = deposit(50, owner.id) })
-            #expect(again.deposited.duplicate)
+            #expect(again.outcome.state == .duplicate)
             var other = deposit(50, owner.id)
             other.body[0] ^= 1
             let conflicting = other
-            #expect(try await contact.request(.with { $0.deposit = conflicting }).refusal.code == .conflict)
+            #expect(try await contact.request(.with { $0.deposit = conflicting }).outcome.refusal.code == .conflict)
             let deleted = try await device.request(
                 .with { $0.acknowledge = .with { $0.sequences = Array(sequences.prefix(40)) + [.max] } })
             #expect(deleted.acknowledged.deleted == 40)
@@ -60,7 +60,7 @@ struct MailTests {
             let nodeKey = try #require(found)
             let contact = try await connect(
                 announcement.addresses[0], node: nodeKey, key: permanent, preSharedKey: keys.grantPreSharedKey)
-            #expect(try await contact.request(.with { $0.deposit = deposit(99, owner.id) }).deposited.duplicate)
+            #expect(try await contact.request(.with { $0.deposit = deposit(99, owner.id) }).outcome.state == .duplicate)
             await contact.close()
         }
     }

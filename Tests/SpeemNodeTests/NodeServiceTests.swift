@@ -145,7 +145,7 @@ struct NodeServiceTests {
             disk.fill(false)
             let last = number
             let answer = try await contact.request(.with { $0.deposit = deposit(last, owner.id) })
-            #expect(answer.deposited == WireDeposited())
+            #expect(answer.isStored)
         }
     }
 }

@@ -15,8 +15,12 @@ struct SubscriptionTests {
     private func envelope(_ number: Int, to owner: TestOwner, body: Int) -> WireRequest {
         .with {
             $0.deposit = .with {
-                $0.mailbox = owner.id
-                $0.envelopeID = Data(count: 24) + withUnsafeBytes(of: UInt64(number).bigEndian) { Data($0) }
+                $0.targets = [
+                    .with {
+                        $0.mailbox = owner.id
+                        $0.envelopeID = Data(count: 24) + withUnsafeBytes(of: UInt64(number).bigEndian) { Data($0) }
+                    }
+                ]
                 $0.body = Data(count: body)
             }
         }
@@ -38,7 +42,7 @@ struct SubscriptionTests {
             // More than fits the sockets between them.
             for number in 0..<100 {
                 let answer = try await contact.request(envelope(number, to: owner, body: Limits.bodyBytes))
-                #expect(answer.deposited == WireDeposited())
+                #expect(answer.isStored)
             }
             try await device.channel.setOption(.autoRead, value: true).get()
             var seen: [UInt64] = []
@@ -62,7 +66,7 @@ struct SubscriptionTests {
             let total = Limits.pushesUnacknowledged + 100
             let answers = try await contact.request(
                 all: (0..<total).map { envelope($0, to: owner, body: 10) })
-            #expect(answers.allSatisfy { $0.deposited == WireDeposited() })
+            #expect(answers.allSatisfy { $0.isStored })
             var pushes = device.pushes.makeAsyncIterator()
             var seen: [UInt64] = []
             while seen.count < Limits.pushesUnacknowledged {

@@ -155,13 +155,23 @@ func register(_ keys: InviteKeys, lifetime: UInt64 = 3600) -> WireRequest {
     }
 }
 
-func deposit(_ number: UInt8, _ device: Data) -> WireDeposit {
+func deposit(_ number: UInt8, _ devices: Data...) -> WireDeposit {
     .with {
-        $0.mailbox = device
-        $0.envelopeID = Data(repeating: number, count: 32)
-        $0.header = Data([1])
+        $0.targets = devices.map { device in
+            .with {
+                $0.mailbox = device
+                $0.envelopeID = Data(repeating: number, count: 32)
+                $0.header = Data([1])
+            }
+        }
         $0.body = Data(repeating: number, count: 100)
     }
+}
+
+extension WireResponse {
+    /// Of a deposit for one device.
+    var outcome: WireDeposited.Outcome { deposited.outcomes.first ?? WireDeposited.Outcome() }
+    var isStored: Bool { deposited.outcomes.map(\.state) == [.stored] }
 }
 
 func redeem(_ key: X25519.PrivateKey, _ first: WireDeposit?) -> WireRequest {

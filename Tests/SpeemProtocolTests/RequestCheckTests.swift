@@ -22,13 +22,27 @@ import Testing
     private let key = Data(repeating: 7, count: 32)
     private let device = Data(repeating: 9, count: 16)
 
+    private func deposit(
+        mailbox: Data? = nil, id: Data? = nil, header: Int = 0, body: Int = 0, targets: Int = 1
+    ) -> WireDeposit {
+        .with {
+            $0.targets = (0..<targets).map { number in
+                .with {
+                    var device = self.device
+                    device[0] = UInt8(number)
+                    $0.mailbox = mailbox ?? device
+                    $0.envelopeID = id ?? key
+                    $0.header = Data(repeating: 0, count: header)
+                }
+            }
+            $0.body = Data(repeating: 0, count: body)
+        }
+    }
+
     @Test(arguments: [0, 15, 17])
     func aMailboxHasSixteenBytes(count: Int) {
-        let deposit = WireDeposit.with {
-            $0.mailbox = Data(repeating: 0, count: count)
-            $0.envelopeID = key
-        }
-        let expected = WireError.wrongLength(field: "deposit.mailbox", expected: 16, actual: count)
+        let deposit = deposit(mailbox: Data(repeating: 0, count: count))
+        let expected = WireError.wrongLength(field: "deposit.targets.mailbox", expected: 16, actual: count)
         #expect(refusal(of: .deposit(deposit)) == expected)
         #expect(
             refusal(
@@ -55,12 +69,8 @@ import Testing
             refusal(of: .redeem(.with { $0.initiatorKey = bad }))
                 == .wrongLength(field: "redeem.initiator_key", expected: 32, actual: count))
         #expect(
-            refusal(
-                of: .deposit(
-                    .with {
-                        $0.mailbox = device; $0.envelopeID = bad
-                    }))
-                == .wrongLength(field: "deposit.envelope_id", expected: 32, actual: count))
+            refusal(of: .deposit(deposit(id: bad)))
+                == .wrongLength(field: "deposit.targets.envelope_id", expected: 32, actual: count))
         for field in 0..<3 {
             let invite = WireInviteRegister.with {
                 $0.initiatorKey = field == 0 ? bad : key
@@ -72,26 +82,24 @@ import Testing
     }
 
     @Test func anEnvelopeHasLimits() {
-        let header = WireDeposit.with {
-            $0.mailbox = device
-            $0.envelopeID = key
-            $0.header = Data(repeating: 0, count: Limits.headerBytes + 1)
-        }
         #expect(
-            refusal(of: .deposit(header)) == .overLimit(field: "deposit.header", limit: Limits.headerBytes))
-        let body = WireDeposit.with {
-            $0.mailbox = device
-            $0.envelopeID = key
-            $0.body = Data(repeating: 0, count: Limits.bodyBytes + 1)
-        }
-        #expect(refusal(of: .deposit(body)) == .overLimit(field: "deposit.body", limit: Limits.bodyBytes))
-        let largest = WireDeposit.with {
-            $0.mailbox = device
-            $0.envelopeID = key
-            $0.header = Data(repeating: 0, count: Limits.headerBytes)
-            $0.body = Data(repeating: 0, count: Limits.bodyBytes)
-        }
+            refusal(of: .deposit(deposit(header: Limits.headerBytes + 1)))
+                == .overLimit(field: "deposit.targets.header", limit: Limits.headerBytes))
+        #expect(
+            refusal(of: .deposit(deposit(body: Limits.bodyBytes + 1)))
+                == .overLimit(field: "deposit.body", limit: Limits.bodyBytes))
+        let largest = deposit(header: Limits.headerBytes, body: Limits.bodyBytes, targets: Limits.depositTargets)
         #expect(refusal(of: .deposit(largest)) == nil)
+    }
+
+    @Test func aDepositNamesEachOfOneToSixteenMailboxesOnce() {
+        #expect(refusal(of: .deposit(deposit(targets: 0))) == .missing(field: "deposit.targets"))
+        #expect(
+            refusal(of: .deposit(deposit(targets: Limits.depositTargets + 1)))
+                == .overLimit(field: "deposit.targets", limit: Limits.depositTargets))
+        #expect(
+            refusal(of: .deposit(deposit(mailbox: device, targets: 2)))
+                == .repeated(field: "deposit.targets.mailbox"))
     }
 
     @Test func listsHaveLimits() {

@@ -12,9 +12,13 @@ func sampleRequests() -> [WireRequest] {
     let key = Data(repeating: 7, count: 32)
     let device = Data(repeating: 9, count: 16)
     let deposit = WireDeposit.with {
-        $0.mailbox = device
-        $0.envelopeID = key
-        $0.header = Data(repeating: 1, count: 200)
+        $0.targets = [
+            .with {
+                $0.mailbox = device
+                $0.envelopeID = key
+                $0.header = Data(repeating: 1, count: 200)
+            }
+        ]
         $0.body = Data(repeating: 2, count: 300)
     }
     let kinds: [WireRequest.OneOf_Kind] = [

@@ -83,7 +83,10 @@ final class TestHandler: PeerHandler {
         case .nodeStatus:
             try? await Task.sleep(for: delay)
             return .with { $0.nodeState = .with { $0.version = "slow" } }
-        case .deposit(let deposit): return .with { $0.deposited = .with { $0.duplicate = deposit.body.isEmpty } }
+        case .deposit(let deposit):
+            return .with {
+                $0.deposited = .with { $0.outcomes = deposit.targets.map { _ in .with { $0.state = .stored } } }
+            }
         case .rosterFetch:
             return .with {
                 $0.rosterChain = .with { $0.entries = [Data](repeating: Data(repeating: 7, count: 32_768), count: 6) }
@@ -207,8 +210,12 @@ let slow = WireRequest.with { $0.nodeStatus = WireNodeStatus() }
 func deposit(body: Int) -> WireRequest {
     .with {
         $0.deposit = .with {
-            $0.mailbox = Data(count: 16)
-            $0.envelopeID = Data(count: 32)
+            $0.targets = [
+                .with {
+                    $0.mailbox = Data(count: 16)
+                    $0.envelopeID = Data(count: 32)
+                }
+            ]
             $0.body = Data(repeating: 1, count: body)
         }
     }

@@ -656,8 +656,25 @@ public nonisolated struct WireRefusal: Sendable {
   public init() {}
 }
 
-/// Put one envelope into a mailbox. Answered after the commit is on disk.
+/// Put one body into the mailboxes of one or more devices of the account: each gets a header of its own, the body is kept
+/// once. Answered after the commit is on disk.
 public nonisolated struct WireDeposit: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 1 to 16, no mailbox twice
+  public var targets: [WireTarget] = []
+
+  /// encrypted under the key inside each header
+  public var body: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireTarget: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
@@ -671,23 +688,89 @@ public nonisolated struct WireDeposit: Sendable {
   /// sealed to the device
   public var header: Data = Data()
 
-  /// encrypted under the key inside the header
-  public var body: Data = Data()
-
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 }
 
+/// What became of each target, in their order.
 public nonisolated struct WireDeposited: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// it had been deposited before (and may have been acknowledged since)
-  public var duplicate: Bool = false
+  public var outcomes: [WireDeposited.Outcome] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated struct Outcome: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    public var state: WireDeposited.Outcome.State = .unspecified
+
+    public var refusal: WireRefusal {
+      get {_refusal ?? WireRefusal()}
+      set {_refusal = newValue}
+    }
+    /// Returns true if `refusal` has been explicitly set.
+    public var hasRefusal: Bool {self._refusal != nil}
+    /// Clears the value of `refusal`. Subsequent reads from it will return its default value.
+    public mutating func clearRefusal() {self._refusal = nil}
+
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    public nonisolated enum State: SwiftProtobuf.Enum, Swift.CaseIterable {
+      public typealias RawValue = Int
+      case unspecified // = 0
+      case stored // = 1
+
+      /// it had been deposited before (and may have been acknowledged since)
+      case duplicate // = 2
+
+      /// for the reason in `refusal`; nothing is kept for this target
+      case refused // = 3
+      case UNRECOGNIZED(Int)
+
+      public init() {
+        self = .unspecified
+      }
+
+      public init?(rawValue: Int) {
+        switch rawValue {
+        case 0: self = .unspecified
+        case 1: self = .stored
+        case 2: self = .duplicate
+        case 3: self = .refused
+        default: self = .UNRECOGNIZED(rawValue)
+        }
+      }
+
+      public var rawValue: Int {
+        switch self {
+        case .unspecified: return 0
+        case .stored: return 1
+        case .duplicate: return 2
+        case .refused: return 3
+        case .UNRECOGNIZED(let i): return i
+        }
+      }
+
+      // The compiler won't synthesize support with the UNRECOGNIZED case.
+      public static let allCases: [WireDeposited.Outcome.State] = [
+        .unspecified,
+        .stored,
+        .duplicate,
+        .refused,
+      ]
+
+    }
+
+    public init() {}
+
+    fileprivate var _refusal: WireRefusal? = nil
+  }
 
   public init() {}
 }
@@ -2024,7 +2107,42 @@ nonisolated extension WireRefusal.Code: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension WireDeposit: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Deposit"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}mailbox\0\u{3}envelope_id\0\u{1}header\0\u{1}body\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}targets\0\u{1}body\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.targets) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.body) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.targets.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.targets, fieldNumber: 1)
+    }
+    if !self.body.isEmpty {
+      try visitor.visitSingularBytesField(value: self.body, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireDeposit, rhs: WireDeposit) -> Bool {
+    if lhs.targets != rhs.targets {return false}
+    if lhs.body != rhs.body {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireTarget: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Target"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}mailbox\0\u{3}envelope_id\0\u{1}header\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2035,7 +2153,6 @@ nonisolated extension WireDeposit: SwiftProtobuf.Message, SwiftProtobuf._Message
       case 1: try { try decoder.decodeSingularBytesField(value: &self.mailbox) }()
       case 2: try { try decoder.decodeSingularBytesField(value: &self.envelopeID) }()
       case 3: try { try decoder.decodeSingularBytesField(value: &self.header) }()
-      case 4: try { try decoder.decodeSingularBytesField(value: &self.body) }()
       default: break
       }
     }
@@ -2051,17 +2168,13 @@ nonisolated extension WireDeposit: SwiftProtobuf.Message, SwiftProtobuf._Message
     if !self.header.isEmpty {
       try visitor.visitSingularBytesField(value: self.header, fieldNumber: 3)
     }
-    if !self.body.isEmpty {
-      try visitor.visitSingularBytesField(value: self.body, fieldNumber: 4)
-    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: WireDeposit, rhs: WireDeposit) -> Bool {
+  public static func ==(lhs: WireTarget, rhs: WireTarget) -> Bool {
     if lhs.mailbox != rhs.mailbox {return false}
     if lhs.envelopeID != rhs.envelopeID {return false}
     if lhs.header != rhs.header {return false}
-    if lhs.body != rhs.body {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2069,7 +2182,7 @@ nonisolated extension WireDeposit: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireDeposited: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Deposited"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}duplicate\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}outcomes\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2077,24 +2190,67 @@ nonisolated extension WireDeposited: SwiftProtobuf.Message, SwiftProtobuf._Messa
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularBoolField(value: &self.duplicate) }()
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.outcomes) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if self.duplicate != false {
-      try visitor.visitSingularBoolField(value: self.duplicate, fieldNumber: 1)
+    if !self.outcomes.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.outcomes, fieldNumber: 1)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: WireDeposited, rhs: WireDeposited) -> Bool {
-    if lhs.duplicate != rhs.duplicate {return false}
+    if lhs.outcomes != rhs.outcomes {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
+}
+
+nonisolated extension WireDeposited.Outcome: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = WireDeposited.protoMessageName + ".Outcome"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}state\0\u{1}refusal\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.state) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._refusal) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.state != .unspecified {
+      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 1)
+    }
+    try { if let v = self._refusal {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireDeposited.Outcome, rhs: WireDeposited.Outcome) -> Bool {
+    if lhs.state != rhs.state {return false}
+    if lhs._refusal != rhs._refusal {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireDeposited.Outcome.State: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0STATE_UNSPECIFIED\0\u{1}STORED\0\u{1}DUPLICATE\0\u{1}REFUSED\0")
 }
 
 nonisolated extension WireEnvelope: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

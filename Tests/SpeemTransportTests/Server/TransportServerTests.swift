@@ -45,7 +45,7 @@ struct TransportServerTests {
             async let large = connection.request(.with { $0.rosterFetch = WireRosterFetch() })
             for _ in 0..<20 { #expect(try await connection.request(ping).pong == WirePong()) }
             #expect(try await large.rosterChain.entries.count == 6)
-            #expect(try await connection.request(deposit(body: 120_000)).deposited.duplicate == false)
+            #expect(try await connection.request(deposit(body: 120_000)).deposited.outcomes.map(\.state) == [.stored])
             await connection.close()
         }
     }

@@ -1,0 +1,64 @@
+public import SpeemStore
+
+/// The tables of the outbox, in the node's store.
+public enum OutboxSchema {
+    /// Makes the tables; the node numbers this among its migrations.
+    public static func create(_ connection: Connection) throws(StoreError) {
+        for statement in statements { try connection.execute(statement) }
+    }
+
+    private static let statements = [
+        // Where a route leads, and with which key. place: nodes of one route are tried from the lowest. counter: reserved up
+        // to and including this one.
+        """
+        CREATE TABLE route (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            route BLOB NOT NULL,
+            node_key BLOB NOT NULL,
+            addresses TEXT NOT NULL,
+            initiator_secret BLOB NOT NULL,
+            pre_shared_key BLOB NOT NULL,
+            place INTEGER NOT NULL,
+            counter INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (route, node_key)
+        ) STRICT
+        """,
+        // device: who put it there and is told. body: NULL once it is over. seen: what the device was last told of.
+        """
+        CREATE TABLE outbox (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            item BLOB NOT NULL UNIQUE,
+            device BLOB NOT NULL,
+            route BLOB NOT NULL,
+            content BLOB NOT NULL,
+            body BLOB,
+            size INTEGER NOT NULL,
+            made_running INTEGER NOT NULL,
+            made_wall INTEGER,
+            lifetime INTEGER NOT NULL,
+            state INTEGER NOT NULL,
+            trouble INTEGER,
+            trouble_since INTEGER NOT NULL,
+            attempts INTEGER NOT NULL,
+            next_try INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX outbox_route ON outbox (route, id) WHERE state = 1",
+        "CREATE INDEX outbox_due ON outbox (next_try) WHERE state = 1",
+        "CREATE INDEX outbox_over ON outbox (device, id) WHERE state > 1",
+        // state: 1 waiting, 2 stored, 3 refused.
+        """
+        CREATE TABLE outbox_target (
+            outbox INTEGER NOT NULL REFERENCES outbox (id) ON DELETE CASCADE,
+            place INTEGER NOT NULL,
+            mailbox BLOB NOT NULL,
+            envelope_id BLOB NOT NULL,
+            header BLOB NOT NULL,
+            state INTEGER NOT NULL,
+            refusal INTEGER,
+            detail TEXT,
+            PRIMARY KEY (outbox, place)
+        ) STRICT, WITHOUT ROWID
+        """,
+    ]
+}
