@@ -123,7 +123,9 @@ struct AcceptFlow: Sendable {
         _ plan: Plan, inviter: Invite.Inviter, over connection: ClientConnection
     ) async throws -> OutgoingEnvelope {
         let roster = try await fetchRoster(of: inviter, over: connection)
-        guard let device = roster.devices.first else { throw IdentityError.malformed("a roster without devices") }
+        guard let device = roster.device(inviter.device) else {
+            throw DeviceError.invite("the device that made the invite was removed", hint: "ask for a new invite")
+        }
         let peer = SessionParty(account: inviter.account, device: device)
         let bundle = try await connection.takePrekeys(of: device)
         let state = state

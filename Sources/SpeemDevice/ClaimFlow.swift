@@ -47,6 +47,7 @@ struct ClaimFlow: Sendable {
                     $0.initiatorKey = Data(pending.permanentKey.bytes)
                     $0.roster = roster.entries.map { Data($0.encoded) }
                     $0.device = Data(state.id.bytes)
+                    $0.preSharedKey = Data(pending.preSharedKey.exposedCopy())
                 }
             })
         await connections.close(pending.oneTime)
@@ -116,6 +117,7 @@ struct ClaimFlow: Sendable {
         let secret: SecretBytes
         let permanent: Int64
         let permanentKey: X25519.PublicKey
+        let preSharedKey: SecretBytes
         let nodeKey: X25519.PublicKey
         /// One of the node's, for a person.
         let address: String
@@ -173,7 +175,8 @@ struct ClaimFlow: Sendable {
         }
         return Pending(
             secret: secret, permanent: row.permanent,
-            permanentKey: permanent.credentials.initiatorKey.publicKey, nodeKey: permanent.credentials.nodeKey,
+            permanentKey: permanent.credentials.initiatorKey.publicKey,
+            preSharedKey: permanent.credentials.preSharedKey, nodeKey: permanent.credentials.nodeKey,
             address: permanent.addresses.first ?? "an unknown address", oneTime: oneTime, isSent: row.isSent,
             sequence: UInt64(clamping: row.sequence))
     }

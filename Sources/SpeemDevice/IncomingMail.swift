@@ -229,6 +229,8 @@ struct IncomingMail: Sendable {
         case .contactRequest(let request):
             try takeRequest([UInt8](request), from: session.peer, of: contact, in: connection)
             return (.contactRequest(contact: contact.id), nil)
+        case .linkRequest, .grantNotice, .sync:
+            throw Unwelcome(description: "the message is of a kind that this version does not take")
         case nil: throw Unwelcome(description: "the message is empty")
         }
     }

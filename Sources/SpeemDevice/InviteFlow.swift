@@ -30,7 +30,8 @@ struct InviteFlow: Sendable {
         }
         try await register(secret: secret, lifetime: lifetime, expires: expires)
         return Invite(
-            purpose: .contact(.init(account: state.account, head: roster.head)), expires: UInt64(clamping: expires),
+            purpose: .contact(.init(account: state.account, head: roster.head, device: state.id)),
+            expires: UInt64(clamping: expires),
             node: home, secret: secret)
     }
 

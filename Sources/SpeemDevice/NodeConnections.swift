@@ -110,9 +110,11 @@ struct RefusalError: Error, Equatable, CustomStringConvertible {
     /// Whether the same request may succeed later.
     var isTemporary: Bool {
         switch code {
-        case .mailboxFull, .nodeFull, .diskFull, .busy, .internal, .noPrekeys: true
+        case .mailboxFull, .nodeFull, .diskFull, .busy, .internal, .noPrekeys, .nodeRetired, .unknownRoute, .outboxFull:
+            true
         case .unspecified, .notAllowed, .malformed, .tooLarge, .conflict, .unknownMailbox, .inviteUsed,
-            .inviteExpired, .inviteWrongKind, .rosterConflict, .rosterRefused, .alreadyOwned, .UNRECOGNIZED:
+            .inviteExpired, .inviteWrongKind, .rosterConflict, .rosterRefused, .alreadyOwned, .grantRevoked,
+            .UNRECOGNIZED:
             false
         }
     }

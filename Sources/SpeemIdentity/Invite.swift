@@ -3,7 +3,7 @@ public import SpeemCrypto
 /// A one-time grant in a link or QR code.
 ///
 ///     version 1 | kind 1 | expires 8 | node (NodeEntry.encoded) | secret 16
-///     | link and contact: account key 33, roster head 32 | checksum 4
+///     | link and contact: account key 33, roster head 32, device id 16 | checksum 4
 ///
 /// As text: "speem:" and base32 (RFC 4648, no padding) of these bytes. The checksum is the start of a BLAKE2b hash and
 /// only finds mistyping.
@@ -28,10 +28,13 @@ public struct Invite: Sendable, Equatable {
     public struct Inviter: Sendable, Equatable {
         public let account: AccountPublicKey
         public let head: RosterHead
+        /// The device that made the invite: it alone has the secret, and takes the request.
+        public let device: DeviceID
 
-        public init(account: AccountPublicKey, head: RosterHead) {
+        public init(account: AccountPublicKey, head: RosterHead, device: DeviceID) {
             self.account = account
             self.head = head
+            self.device = device
         }
     }
 
@@ -86,6 +89,7 @@ public struct Invite: Sendable, Equatable {
             writer.write(KeyType.accountSigning.rawValue)
             writer.write(inviter.account.bytes)
             writer.write(inviter.head.bytes)
+            writer.write(inviter.device.bytes)
         }
         var body = writer.encoded.exposedCopy()
         defer { Wipe.zero(&body) }
@@ -154,6 +158,7 @@ public struct Invite: Sendable, Equatable {
     private static func readInviter(_ reader: inout ByteReader) throws -> Inviter {
         Inviter(
             account: try AccountPublicKey(try reader.readKey(.accountSigning)),
-            head: try RosterHead(try reader.read(RosterHead.length)))
+            head: try RosterHead(try reader.read(RosterHead.length)),
+            device: try DeviceID(try reader.read(DeviceID.length)))
     }
 }

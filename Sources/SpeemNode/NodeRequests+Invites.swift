@@ -108,6 +108,7 @@ extension NodeRequests {
     func claim(_ claim: WireClaim, _ peer: Peer) async throws -> WireResponse {
         let key = [UInt8](claim.initiatorKey)
         let device = try DeviceID([UInt8](claim.device))
+        let preSharedKey = SecretBytes(claim.preSharedKey)
         let chain = claim.roster.map { [UInt8]($0) }
         let roster: Roster
         do {
@@ -138,7 +139,7 @@ extension NodeRequests {
             try connection.execute("UPDATE node SET account = ?", .blob(roster.account.bytes))
             for entry in roster.entries { try RosterRows.insert(entry, in: connection) }
             let entry = try AccessRows.insert(
-                key: key, preSharedKey: invite.grantPreSharedKey, kind: .ownDevice(device), in: connection)
+                key: key, preSharedKey: preSharedKey, kind: .ownDevice(device), in: connection)
             try mailboxes.open(device: device.bytes, in: connection)
             try InviteRow.spend(grant, by: key, clock: clock, in: connection)
             return ClaimResult(entry: entry, removed: try InviteRow.deleteClaims(in: connection))

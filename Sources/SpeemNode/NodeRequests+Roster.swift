@@ -31,21 +31,26 @@ extension NodeRequests {
     /// Compare and swap: the entry must follow the newest one that this node has.
     func appendRoster(_ append: WireRosterAppend) async throws -> WireResponse {
         guard let account = state.account else { throw Refused(.notAllowed, "the node has no owner yet") }
-        let entry: RosterEntry
-        do { entry = try RosterEntry([UInt8](append.entry)) } catch { throw Refused(.rosterRefused, "\(error)") }
+        let entries: [RosterEntry]
+        do {
+            entries = try append.entries.map { try RosterEntry([UInt8]($0)) }
+        } catch {
+            throw Refused(.rosterRefused, "\(error)")
+        }
         let ownKey = state.noiseKey.publicKey
         let clock = state.clock
-        let removed = try await state.write { [mailboxes = state.mailboxes] connection -> [Int64] in
+        let (removed, head) = try await state.write { [mailboxes = state.mailboxes] connection in
             var roster = try RosterRows.load(account: account, in: connection)
-            if roster.contains(entry.head) { return [] }
-            guard entry.previous == roster.head else {
-                throw Refused(.rosterConflict, "the roster has changed in between", head: roster.head)
+            for entry in entries where !roster.contains(entry.head) {
+                guard entry.previous == roster.head else {
+                    throw Refused(.rosterConflict, "the roster has changed in between", head: roster.head)
+                }
+                do { try roster.append(entry) } catch { throw Refused(.rosterRefused, "\(error)") }
+                guard roster.nodes.contains(where: { $0.noise == ownKey }) else {
+                    throw Refused(.rosterRefused, "the entry does not list this node")
+                }
+                try RosterRows.insert(entry, in: connection)
             }
-            do { try roster.append(entry) } catch { throw Refused(.rosterRefused, "\(error)") }
-            guard roster.nodes.contains(where: { $0.noise == ownKey }) else {
-                throw Refused(.rosterRefused, "the entry does not list this node")
-            }
-            try RosterRows.insert(entry, in: connection)
             // A device that is no longer listed loses its grants and its mailbox in the same commit.
             var removed: [Int64] = []
             for row in try AccessRows.all(in: connection) {
@@ -54,10 +59,10 @@ extension NodeRequests {
                 try mailboxes.remove(device: device.bytes, clock: clock, in: connection)
                 removed.append(row.grant.id)
             }
-            return removed
+            return (removed, roster.head)
         }
         state.access.remove(removed)
         server.closeRevoked(removed)
-        return .with { $0.rosterAppended = .with { $0.head = Data(entry.head.bytes) } }
+        return .with { $0.rosterAppended = .with { $0.head = Data(head.bytes) } }
     }
 }

@@ -78,7 +78,9 @@ struct NodeRequests: PeerHandler {
         case .grantRevoke(let revoke): try await revokeGrant(revoke)
         case .ping: .with { $0.pong = WirePong() }
         case .claim(let claim): try await self.claim(claim, peer)
-        case .redeem, nil: notAllowed
+        case .redeem, .grantList, .grantPut, .nodeReset, .routeRegister, .routeAdd, .routeRemove, .outboxPut,
+            .outboxList, .outboxAcknowledge, nil:
+            notAllowed
         }
     }
 
@@ -89,7 +91,8 @@ struct NodeRequests: PeerHandler {
         case .prekeyTake(let take): try await takePrekeys(take, peer)
         case .ping: .with { $0.pong = WirePong() }
         case .drain, .acknowledge, .rosterAppend, .prekeyUpload, .inviteRegister, .redeem, .claim, .nodeStatus,
-            .grantRevoke, nil:
+            .grantRevoke, .grantList, .grantPut, .nodeReset, .routeRegister, .routeAdd, .routeRemove, .outboxPut,
+            .outboxList, .outboxAcknowledge, nil:
             notAllowed
         }
     }

@@ -18,6 +18,21 @@ public enum Limits {
     public static let drainBytes = 192 * 1024
     /// Devices that one deposit is for: as many as an account may have.
     public static let depositTargets = 16
+    /// Nodes of an account, and addresses of a node, as a roster entry bounds them.
+    public static let nodes = 8
+    public static let addresses = 8
+    /// Bytes of an address.
+    public static let addressBytes = 262
+    /// Grants in one request or answer: about 150 bytes each.
+    public static let grants = 512
+    /// Withdrawn keys in one request or answer.
+    public static let revokedKeys = 4096
+    /// Items of the outbox in one request or answer.
+    public static let outboxItems = 256
+    /// Keys in a notice of grants, and elements of each kind in a message between own devices.
+    public static let syncElements = 1024
+    /// Ids that one round of reconciliation asks for.
+    public static let reconcileWanted = 2048
     /// Envelopes that one drain answers with.
     public static let drainCount = 512
     /// Sequence numbers in one acknowledgement.

@@ -92,14 +92,56 @@ extension WireResponse: WireMessage {
             try limit(state.version, Limits.versionBytes, "node_state.version")
             try limit(state.mailboxes.count, Limits.mailboxes, "node_state.mailboxes")
             for mailbox in state.mailboxes { try length(mailbox.device, 16, "node_state.mailboxes.device") }
-        // Nothing in them has a length.
+            try length(state.nodeEpoch, 16, "node_state.node_epoch")
+            if !state.rosterHead.isEmpty { try length(state.rosterHead, 32, "node_state.roster_head") }
+            try length(state.grantsDigest, 32, "node_state.grants_digest")
         case .deposited(let deposited):
-            try limit(deposited.outcomes.count, Limits.depositTargets, "deposited.outcomes")
-            for outcome in deposited.outcomes {
-                try limit(outcome.refusal.detail, Limits.detailBytes, "deposited.outcomes.refusal.detail")
-            }
-        case .acknowledged, .prekeyUploaded, .inviteRegistered, .redeemed, .pong, .grantRevoked: break
+            try checkOutcomes(deposited.outcomes, "deposited.outcomes")
+        case .grantPage(let page):
+            try limit(page.grants.count, Limits.grants, "grant_page.grants")
+            for grant in page.grants { try grant.check() }
+            try checkRevoked(page.revoked, "grant_page.revoked")
+        case .nodeWasReset(let reset): try length(reset.nodeEpoch, 16, "node_was_reset.node_epoch")
+        case .outboxPage(let page):
+            try limit(page.items.count, Limits.outboxItems, "outbox_page.items")
+            for item in page.items { try item.check() }
+        // Nothing in them has a length.
+        case .acknowledged, .prekeyUploaded, .inviteRegistered, .redeemed, .pong, .grantRevoked, .grantsPut,
+            .routeRegistered, .routeAdded, .routeRemoved, .outboxTaken, .outboxAcknowledged:
+            break
         }
+    }
+}
+
+func checkOutcomes(_ outcomes: [WireDeposited.Outcome], _ name: String) throws(WireError) {
+    try limit(outcomes.count, Limits.depositTargets, name)
+    for outcome in outcomes { try limit(outcome.refusal.detail, Limits.detailBytes, name) }
+}
+
+func checkRevoked(_ keys: [Data], _ name: String) throws(WireError) {
+    try limit(keys.count, Limits.revokedKeys, name)
+    for key in keys { try length(key, 32, name) }
+}
+
+extension WireGrant {
+    func check() throws(WireError) {
+        try length(initiatorKey, 32, "grant.initiator_key")
+        try length(preSharedKey, 32, "grant.pre_shared_key")
+        switch kind {
+        case .ownDevice: try length(device, 16, "grant.device")
+        case .contact, .route:
+            try length(party, 16, "grant.party")
+            try length(origin, 32, "grant.origin")
+        case .recovery: break
+        case .unspecified, .UNRECOGNIZED: throw .unknownKind(message: "grant")
+        }
+    }
+}
+
+extension WireOutboxItem {
+    func check() throws(WireError) {
+        try length(item, 16, "outbox_item.item")
+        try checkOutcomes(targets, "outbox_item.targets")
     }
 }
 
@@ -121,7 +163,9 @@ extension WirePush: WireMessage {
         switch kind {
         case nil: throw .unknownKind(message: Self.wireName)
         case .envelope(let envelope): try envelope.check()
-        case .mailWaiting: break
+        case .rosterChanged(let changed): try length(changed.head, 32, "roster_changed.head")
+        case .outboxReport(let item): try item.check()
+        case .mailWaiting, .allClear: break
         }
     }
 }
@@ -131,22 +175,6 @@ extension WireEnvelope {
         try length(envelopeID, 32, "envelope.envelope_id")
         try limit(header, Limits.headerBytes, "envelope.header")
         try limit(body, Limits.bodyBytes, "envelope.body")
-    }
-}
-
-extension WireContent: WireMessage {
-    public static var wireName: String { "content" }
-    public static var wireLimit: Int { Limits.bodyBytes }
-
-    public func check() throws(WireError) {
-        switch kind {
-        case nil: throw .unknownKind(message: Self.wireName)
-        case .text(let text): try limit(text.text, Limits.textBytes, "text.text")
-        case .receipt(let receipt):
-            try limit(receipt.messageIds.count, Limits.acknowledgeCount, "receipt.message_ids")
-            for id in receipt.messageIds { try length(id, 32, "receipt.message_ids") }
-        case .contactRequest, .contactAccept: break
-        }
     }
 }
 

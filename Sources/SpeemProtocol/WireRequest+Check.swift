@@ -20,8 +20,37 @@ extension WireRequest: WireMessage {
         case .claim(let claim):
             try length(claim.initiatorKey, 32, "claim.initiator_key")
             try length(claim.device, 16, "claim.device")
+            try length(claim.preSharedKey, 32, "claim.pre_shared_key")
+            try checkChain(claim.roster, "claim.roster")
+            if claim.hasRecovery { try claim.recovery.check() }
         case .grantRevoke(let revoke): try length(revoke.initiatorKey, 32, "grant_revoke.initiator_key")
-        case .drain, .rosterFetch, .rosterAppend, .nodeStatus, .ping: break
+        case .rosterAppend(let append):
+            guard !append.entries.isEmpty else { throw .missing(field: "roster_append.entries") }
+            try checkChain(append.entries, "roster_append.entries")
+            try limit(append.grants.count, Limits.depositTargets, "roster_append.grants")
+            for grant in append.grants { try grant.check() }
+        case .grantList(let list):
+            if !list.after.isEmpty { try length(list.after, 32, "grant_list.after") }
+        case .grantPut(let put):
+            try limit(put.grants.count, Limits.grants, "grant_put.grants")
+            for grant in put.grants { try grant.check() }
+            try checkRevoked(put.revoked, "grant_put.revoked")
+        case .nodeReset(let reset): try length(reset.nodeEpoch, 16, "node_reset.node_epoch")
+        case .routeRegister(let register):
+            try length(register.initiatorKey, 32, "route_register.initiator_key")
+            try length(register.preSharedKey, 32, "route_register.pre_shared_key")
+        case .routeAdd(let add): try add.check()
+        case .routeRemove(let remove): try length(remove.route, 16, "route_remove.route")
+        case .outboxPut(let put):
+            try length(put.item, 16, "outbox_put.item")
+            try length(put.route, 16, "outbox_put.route")
+            try put.deposit.check()
+        case .outboxList(let list):
+            if !list.after.isEmpty { try length(list.after, 16, "outbox_list.after") }
+        case .outboxAcknowledge(let acknowledge):
+            try limit(acknowledge.items.count, Limits.acknowledgeCount, "outbox_acknowledge.items")
+            for item in acknowledge.items { try length(item, 16, "outbox_acknowledge.items") }
+        case .drain, .rosterFetch, .nodeStatus, .ping: break
         }
     }
 }
@@ -38,6 +67,21 @@ extension WireDeposit {
         }
         guard Set(targets.map(\.mailbox)).count == targets.count else {
             throw .repeated(field: "deposit.targets.mailbox")
+        }
+    }
+}
+
+extension WireRouteAdd {
+    func check() throws(WireError) {
+        try length(route, 16, "route_add.route")
+        try length(initiatorSecret, 32, "route_add.initiator_secret")
+        try length(preSharedKey, 32, "route_add.pre_shared_key")
+        guard !nodes.isEmpty else { throw .missing(field: "route_add.nodes") }
+        try limit(nodes.count, Limits.nodes, "route_add.nodes")
+        for node in nodes {
+            try length(node.nodeKey, 32, "route_add.nodes.node_key")
+            try limit(node.addresses.count, Limits.addresses, "route_add.nodes.addresses")
+            for address in node.addresses { try limit(address, Limits.addressBytes, "route_add.nodes.addresses") }
         }
     }
 }

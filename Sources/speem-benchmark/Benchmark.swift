@@ -192,6 +192,7 @@ enum Benchmark {
         let genesis = try RosterEntry.genesis(
             account: AccountKey(random: random), devices: [device.entry], nodes: [invite.node])
         let client = TransportClient(group: MultiThreadedEventLoopGroup.singleton)
+        let preSharedKey = SystemRandomSource().secret(32)
         let claiming = try await client.connect(
             to: announcement.addresses[0],
             credentials: NodeCredentials(
@@ -203,13 +204,14 @@ enum Benchmark {
                     $0.initiatorKey = Data(permanent.publicKey.bytes)
                     $0.roster = [Data(genesis.encoded)]
                     $0.device = Data(device.entry.id.bytes)
+                    $0.preSharedKey = Data(preSharedKey.exposedCopy())
                 }
             })
         await claiming.close()
         let connection = try await client.connect(
             to: announcement.addresses[0],
             credentials: NodeCredentials(
-                initiatorKey: permanent, preSharedKey: keys.grantPreSharedKey, nodeKey: invite.node.noise),
+                initiatorKey: permanent, preSharedKey: preSharedKey, nodeKey: invite.node.noise),
             counter: 1)
         return (connection, device.entry.id)
     }

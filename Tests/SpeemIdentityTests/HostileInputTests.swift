@@ -128,7 +128,8 @@ struct HostileInputTests {
     /// The checksum is no secret: anybody can make it over anything.
     @Test func invites() throws {
         let person = try Person()
-        let inviter = Invite.Inviter(account: person.account.publicKey, head: person.roster.head)
+        let inviter = Invite.Inviter(
+            account: person.account.publicKey, head: person.roster.head, device: person.roster.devices[0].id)
         func body(_ purpose: Invite.Purpose) throws -> [UInt8] {
             let invite = Invite(
                 purpose: purpose, expires: 1_800_000_000,

@@ -6,7 +6,8 @@ import Testing
 struct InviteTests {
     private func invite(_ kind: Invite.Kind) throws -> Invite {
         let person = try Person()
-        let inviter = Invite.Inviter(account: person.account.publicKey, head: person.roster.head)
+        let inviter = Invite.Inviter(
+            account: person.account.publicKey, head: person.roster.head, device: person.roster.devices[0].id)
         let purpose: Invite.Purpose =
             switch kind {
             case .claim: .claim

@@ -50,7 +50,10 @@
             let pattern = Pattern(seed: 62, count: Invite.secretLength)
             let person = try Person()
             var invite: Invite? = Invite(
-                purpose: .contact(.init(account: person.account.publicKey, head: person.roster.head)), expires: 1,
+                purpose: .contact(
+                    .init(
+                        account: person.account.publicKey, head: person.roster.head, device: person.roster.devices[0].id
+                    )), expires: 1,
                 node: person.node, secret: pattern.secret)
             let text = try #require(invite).text
             #expect(try pattern.occurrences() == 1)

@@ -15,7 +15,7 @@ struct GrantTests {
         ("drain", .with { $0.drain = WireDrain() }),
         ("acknowledge", .with { $0.acknowledge = WireAcknowledge() }),
         ("rosterFetch", .with { $0.rosterFetch = WireRosterFetch() }),
-        ("rosterAppend", .with { $0.rosterAppend = WireRosterAppend() }),
+        ("rosterAppend", .with { $0.rosterAppend = .with { $0.entries = [Data([1])] } }),
         ("prekeyUpload", upload(pairs: 1)),
         ("prekeyTake", .with { $0.prekeyTake = .with { $0.device = Data(count: 16) } }),
         ("inviteRegister", register(InviteKeys(secret: random.secret(16)))),

@@ -102,7 +102,7 @@ struct MailTests {
             let chain = try await device.request(.with { $0.rosterFetch = WireRosterFetch() }).rosterChain
             let genesis = try RosterEntry([UInt8](try #require(chain.entries.first)))
             func append(_ entry: RosterEntry) async throws -> WireResponse {
-                try await device.request(.with { $0.rosterAppend = .with { $0.entry = Data(entry.encoded) } })
+                try await device.request(.with { $0.rosterAppend = .with { $0.entries = [Data(entry.encoded)] } })
             }
             let second = try RosterEntry.next(
                 after: genesis, signedBy: owner.device, devices: genesis.devices, nodes: [entry])
@@ -119,7 +119,8 @@ struct MailTests {
             let without = try RosterEntry.next(
                 after: second, signedBy: owner.device, devices: genesis.devices, nodes: [])
             #expect(try await append(without).refusal.code == .rosterRefused)
-            let garbage = try await device.request(.with { $0.rosterAppend = .with { $0.entry = Data([1, 2, 3]) } })
+            let garbage = try await device.request(
+                .with { $0.rosterAppend = .with { $0.entries = [Data([1, 2, 3])] } })
             #expect(garbage.refusal.code == .rosterRefused)
             let rest = try await device.request(.with { $0.rosterFetch = .with { $0.after = 1 } }).rosterChain
             #expect(rest.entries == [Data(second.encoded)])

@@ -25,7 +25,7 @@ struct NodeServiceTests {
             try await TransportClient(group: MultiThreadedEventLoopGroup.singleton, timeout: .seconds(60)).connect(
                 to: service.announcement.addresses[0],
                 credentials: NodeCredentials(
-                    initiatorKey: owner.key, preSharedKey: InviteKeys(secret: invite.secret).grantPreSharedKey,
+                    initiatorKey: owner.key, preSharedKey: owner.preSharedKey,
                     nodeKey: invite.node.noise),
                 counter: counter)
         }

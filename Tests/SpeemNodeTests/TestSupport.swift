@@ -84,6 +84,7 @@ struct TestOwner: Sendable {
     let account = AccountKey(random: random)
     let device = DeviceKeys(random: random)
     let key = X25519.PrivateKey(random: random)
+    let preSharedKey = random.secret(32)
 
     var id: Data { Data(device.entry.id.bytes) }
 
@@ -111,6 +112,7 @@ func claim(_ owner: TestOwner, _ node: NodeEntry, key: X25519.PrivateKey? = nil)
             $0.initiatorKey = Data((key ?? owner.key).publicKey.bytes)
             $0.roster = roster.entries.map { Data($0.encoded) }
             $0.device = owner.id
+            $0.preSharedKey = Data(owner.preSharedKey.exposedCopy())
         }
     }
 }
@@ -125,7 +127,7 @@ func own(_ announcement: NodeService.Announcement, _ owner: TestOwner) async thr
     guard case .claimed = response.kind else { throw TransportError.violation("\(response)") }
     await oneTime.close()
     return try await connect(
-        announcement.addresses[0], node: invite.node.noise, key: owner.key, preSharedKey: keys.grantPreSharedKey)
+        announcement.addresses[0], node: invite.node.noise, key: owner.key, preSharedKey: owner.preSharedKey)
 }
 
 /// A contact of the owner, connected.

@@ -26,7 +26,7 @@ func sampleRequests() -> [WireRequest] {
         .drain(.with { $0.after = 5 }),
         .acknowledge(.with { $0.sequences = [1, 2, 3] }),
         .rosterFetch(.with { $0.after = 1 }),
-        .rosterAppend(.with { $0.entry = key }),
+        .rosterAppend(.with { $0.entries = [key] }),
         .prekeyUpload(
             .with {
                 $0.signedPrekey = key

@@ -306,6 +306,78 @@ public nonisolated struct WireRequest: Sendable {
     set {kind = .grantRevoke(newValue)}
   }
 
+  public var grantList: WireGrantList {
+    get {
+      if case .grantList(let v)? = kind {return v}
+      return WireGrantList()
+    }
+    set {kind = .grantList(newValue)}
+  }
+
+  public var grantPut: WireGrantPut {
+    get {
+      if case .grantPut(let v)? = kind {return v}
+      return WireGrantPut()
+    }
+    set {kind = .grantPut(newValue)}
+  }
+
+  public var nodeReset: WireNodeReset {
+    get {
+      if case .nodeReset(let v)? = kind {return v}
+      return WireNodeReset()
+    }
+    set {kind = .nodeReset(newValue)}
+  }
+
+  public var routeRegister: WireRouteRegister {
+    get {
+      if case .routeRegister(let v)? = kind {return v}
+      return WireRouteRegister()
+    }
+    set {kind = .routeRegister(newValue)}
+  }
+
+  public var routeAdd: WireRouteAdd {
+    get {
+      if case .routeAdd(let v)? = kind {return v}
+      return WireRouteAdd()
+    }
+    set {kind = .routeAdd(newValue)}
+  }
+
+  public var routeRemove: WireRouteRemove {
+    get {
+      if case .routeRemove(let v)? = kind {return v}
+      return WireRouteRemove()
+    }
+    set {kind = .routeRemove(newValue)}
+  }
+
+  public var outboxPut: WireOutboxPut {
+    get {
+      if case .outboxPut(let v)? = kind {return v}
+      return WireOutboxPut()
+    }
+    set {kind = .outboxPut(newValue)}
+  }
+
+  public var outboxList: WireOutboxList {
+    get {
+      if case .outboxList(let v)? = kind {return v}
+      return WireOutboxList()
+    }
+    set {kind = .outboxList(newValue)}
+  }
+
+  public var outboxAcknowledge: WireOutboxAcknowledge {
+    get {
+      if case .outboxAcknowledge(let v)? = kind {return v}
+      return WireOutboxAcknowledge()
+    }
+    set {kind = .outboxAcknowledge(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -322,6 +394,15 @@ public nonisolated struct WireRequest: Sendable {
     case nodeStatus(WireNodeStatus)
     case ping(WirePing)
     case grantRevoke(WireGrantRevoke)
+    case grantList(WireGrantList)
+    case grantPut(WireGrantPut)
+    case nodeReset(WireNodeReset)
+    case routeRegister(WireRouteRegister)
+    case routeAdd(WireRouteAdd)
+    case routeRemove(WireRouteRemove)
+    case outboxPut(WireOutboxPut)
+    case outboxList(WireOutboxList)
+    case outboxAcknowledge(WireOutboxAcknowledge)
 
   }
 
@@ -447,6 +528,78 @@ public nonisolated struct WireResponse: Sendable {
     set {kind = .grantRevoked(newValue)}
   }
 
+  public var grantPage: WireGrantPage {
+    get {
+      if case .grantPage(let v)? = kind {return v}
+      return WireGrantPage()
+    }
+    set {kind = .grantPage(newValue)}
+  }
+
+  public var grantsPut: WireGrantsPut {
+    get {
+      if case .grantsPut(let v)? = kind {return v}
+      return WireGrantsPut()
+    }
+    set {kind = .grantsPut(newValue)}
+  }
+
+  public var nodeWasReset: WireNodeWasReset {
+    get {
+      if case .nodeWasReset(let v)? = kind {return v}
+      return WireNodeWasReset()
+    }
+    set {kind = .nodeWasReset(newValue)}
+  }
+
+  public var routeRegistered: WireRouteRegistered {
+    get {
+      if case .routeRegistered(let v)? = kind {return v}
+      return WireRouteRegistered()
+    }
+    set {kind = .routeRegistered(newValue)}
+  }
+
+  public var routeAdded: WireRouteAdded {
+    get {
+      if case .routeAdded(let v)? = kind {return v}
+      return WireRouteAdded()
+    }
+    set {kind = .routeAdded(newValue)}
+  }
+
+  public var routeRemoved: WireRouteRemoved {
+    get {
+      if case .routeRemoved(let v)? = kind {return v}
+      return WireRouteRemoved()
+    }
+    set {kind = .routeRemoved(newValue)}
+  }
+
+  public var outboxTaken: WireOutboxTaken {
+    get {
+      if case .outboxTaken(let v)? = kind {return v}
+      return WireOutboxTaken()
+    }
+    set {kind = .outboxTaken(newValue)}
+  }
+
+  public var outboxPage: WireOutboxPage {
+    get {
+      if case .outboxPage(let v)? = kind {return v}
+      return WireOutboxPage()
+    }
+    set {kind = .outboxPage(newValue)}
+  }
+
+  public var outboxAcknowledged: WireOutboxAcknowledged {
+    get {
+      if case .outboxAcknowledged(let v)? = kind {return v}
+      return WireOutboxAcknowledged()
+    }
+    set {kind = .outboxAcknowledged(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -464,6 +617,15 @@ public nonisolated struct WireResponse: Sendable {
     case nodeState(WireNodeState)
     case pong(WirePong)
     case grantRevoked(WireGrantRevoked)
+    case grantPage(WireGrantPage)
+    case grantsPut(WireGrantsPut)
+    case nodeWasReset(WireNodeWasReset)
+    case routeRegistered(WireRouteRegistered)
+    case routeAdded(WireRouteAdded)
+    case routeRemoved(WireRouteRemoved)
+    case outboxTaken(WireOutboxTaken)
+    case outboxPage(WireOutboxPage)
+    case outboxAcknowledged(WireOutboxAcknowledged)
 
   }
 
@@ -495,6 +657,33 @@ public nonisolated struct WirePush: Sendable {
     set {kind = .mailWaiting(newValue)}
   }
 
+  /// to own devices: fetch it
+  public var rosterChanged: WireRosterChanged {
+    get {
+      if case .rosterChanged(let v)? = kind {return v}
+      return WireRosterChanged()
+    }
+    set {kind = .rosterChanged(newValue)}
+  }
+
+  /// after MAILBOX_FULL or NODE_FULL: there is room again for this grant
+  public var allClear: WireAllClear {
+    get {
+      if case .allClear(let v)? = kind {return v}
+      return WireAllClear()
+    }
+    set {kind = .allClear(newValue)}
+  }
+
+  /// to the device that put it there, where it is subscribed to its mailbox
+  public var outboxReport: WireOutboxItem {
+    get {
+      if case .outboxReport(let v)? = kind {return v}
+      return WireOutboxItem()
+    }
+    set {kind = .outboxReport(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -502,6 +691,12 @@ public nonisolated struct WirePush: Sendable {
     case envelope(WireEnvelope)
     /// there is more than was pushed: drain
     case mailWaiting(WireMailWaiting)
+    /// to own devices: fetch it
+    case rosterChanged(WireRosterChanged)
+    /// after MAILBOX_FULL or NODE_FULL: there is room again for this grant
+    case allClear(WireAllClear)
+    /// to the device that put it there, where it is subscribed to its mailbox
+    case outboxReport(WireOutboxItem)
 
   }
 
@@ -575,6 +770,18 @@ public nonisolated struct WireRefusal: Sendable {
     /// too much at once: retry soon
     case busy // = 16
     case `internal` // = 17
+
+    /// the account's roster does not list this node any more: fetch the roster
+    case nodeRetired // = 18
+
+    /// add the route first
+    case unknownRoute // = 19
+
+    /// keep it and retry later
+    case outboxFull // = 20
+
+    /// a key that was withdrawn is never granted again
+    case grantRevoked // = 21
     case UNRECOGNIZED(Int)
 
     public init() {
@@ -601,6 +808,10 @@ public nonisolated struct WireRefusal: Sendable {
       case 15: self = .diskFull
       case 16: self = .busy
       case 17: self = .internal
+      case 18: self = .nodeRetired
+      case 19: self = .unknownRoute
+      case 20: self = .outboxFull
+      case 21: self = .grantRevoked
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -625,6 +836,10 @@ public nonisolated struct WireRefusal: Sendable {
       case .diskFull: return 15
       case .busy: return 16
       case .internal: return 17
+      case .nodeRetired: return 18
+      case .unknownRoute: return 19
+      case .outboxFull: return 20
+      case .grantRevoked: return 21
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -649,6 +864,10 @@ public nonisolated struct WireRefusal: Sendable {
       .diskFull,
       .busy,
       .internal,
+      .nodeRetired,
+      .unknownRoute,
+      .outboxFull,
+      .grantRevoked,
     ]
 
   }
@@ -887,12 +1106,17 @@ public nonisolated struct WireRosterChain: Sendable {
   public init() {}
 }
 
+/// Entries in their order; those that the chain has already are passed over. One commit appends all of them and takes in the
+/// grants; devices that are not listed any more lose their grants and mailboxes in it.
 public nonisolated struct WireRosterAppend: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  public var entry: Data = Data()
+  public var entries: [Data] = []
+
+  /// OWN_DEVICE: of devices that the newest entry lists; at most 16
+  public var grants: [WireGrant] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1016,8 +1240,15 @@ public nonisolated struct WireInviteRegister: Sendable {
   public nonisolated enum Kind: SwiftProtobuf.Enum, Swift.CaseIterable {
     public typealias RawValue = Int
     case unspecified // = 0
+
+    /// by an own device: for a further device of the account
     case link // = 1
+
+    /// by an own device
     case contact // = 2
+
+    /// by a contact's device: for another device of that contact; same party
+    case sibling // = 3
     case UNRECOGNIZED(Int)
 
     public init() {
@@ -1029,6 +1260,7 @@ public nonisolated struct WireInviteRegister: Sendable {
       case 0: self = .unspecified
       case 1: self = .link
       case 2: self = .contact
+      case 3: self = .sibling
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -1038,6 +1270,7 @@ public nonisolated struct WireInviteRegister: Sendable {
       case .unspecified: return 0
       case .link: return 1
       case .contact: return 2
+      case .sibling: return 3
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -1047,6 +1280,7 @@ public nonisolated struct WireInviteRegister: Sendable {
       .unspecified,
       .link,
       .contact,
+      .sibling,
     ]
 
   }
@@ -1064,7 +1298,8 @@ public nonisolated struct WireInviteRegistered: Sendable {
   public init() {}
 }
 
-/// Take up a contact invite over its one-time key. One commit stores the grant, the envelope and the answer.
+/// Take up an invite over its one-time key. One commit stores the grant, the envelope and the answer. Redeeming a link
+/// invite grants nothing: the inviter's device does, when its person says yes.
 public nonisolated struct WireRedeem: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1073,7 +1308,7 @@ public nonisolated struct WireRedeem: Sendable {
   /// the newcomer's permanent one for this relationship, 32 bytes
   public var initiatorKey: Data = Data()
 
-  /// the contact request; absent when a reciprocal grant is redeemed
+  /// the contact or link request; absent for a reciprocal or sibling grant
   public var deposit: WireDeposit {
     get {_deposit ?? WireDeposit()}
     set {_deposit = newValue}
@@ -1106,7 +1341,7 @@ public nonisolated struct WireClaim: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// the device's permanent one for its own node, 32 bytes
+  /// the device's permanent one for its own nodes, 32 bytes
   public var initiatorKey: Data = Data()
 
   /// the account's chain, which lists the device and this node
@@ -1115,9 +1350,24 @@ public nonisolated struct WireClaim: Sendable {
   /// 16 bytes
   public var device: Data = Data()
 
+  /// of the permanent key, 32 bytes
+  public var preSharedKey: Data = Data()
+
+  /// kind RECOVERY; absent when the device does not know it
+  public var recovery: WireGrant {
+    get {_recovery ?? WireGrant()}
+    set {_recovery = newValue}
+  }
+  /// Returns true if `recovery` has been explicitly set.
+  public var hasRecovery: Bool {self._recovery != nil}
+  /// Clears the value of `recovery`. Subsequent reads from it will return its default value.
+  public mutating func clearRecovery() {self._recovery = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _recovery: WireGrant? = nil
 }
 
 public nonisolated struct WireClaimed: Sendable {
@@ -1164,6 +1414,19 @@ public nonisolated struct WireNodeState: Sendable {
   /// of the asking device
   public var unassignedPrekeys: UInt32 = 0
 
+  /// 16 bytes
+  public var nodeEpoch: Data = Data()
+
+  public var commitNumber: UInt64 = 0
+
+  /// 32 bytes
+  public var rosterHead: Data = Data()
+
+  /// 32 bytes: over all grants and withdrawals; two nodes with the same have the same
+  public var grantsDigest: Data = Data()
+
+  public var outboxWaiting: UInt64 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1207,7 +1470,503 @@ public nonisolated struct WirePong: Sendable {
   public init() {}
 }
 
-/// Withdraw a grant. Its connections are closed.
+/// A row of the access table, as the owner's devices carry it from one own node to another. The same key and pre-shared key
+/// open all nodes of the account.
+public nonisolated struct WireGrant: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var kind: WireGrant.Kind = .unspecified
+
+  /// 32 bytes
+  public var initiatorKey: Data = Data()
+
+  /// 32 bytes
+  public var preSharedKey: Data = Data()
+
+  /// OWN_DEVICE: whose, 16 bytes
+  public var device: Data = Data()
+
+  /// CONTACT and ROUTE: 16 bytes, the same for all grants of one contact
+  public var party: Data = Data()
+
+  /// CONTACT: the one-time key it came from; ROUTE: the grant that registered it; 32 bytes
+  public var origin: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum Kind: SwiftProtobuf.Enum, Swift.CaseIterable {
+    public typealias RawValue = Int
+    case unspecified // = 0
+    case ownDevice // = 1
+    case contact // = 2
+
+    /// deposits, and nothing else
+    case route // = 3
+
+    /// fetches the roster, and appends an entry that the account key signed
+    case recovery // = 4
+    case UNRECOGNIZED(Int)
+
+    public init() {
+      self = .unspecified
+    }
+
+    public init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .unspecified
+      case 1: self = .ownDevice
+      case 2: self = .contact
+      case 3: self = .route
+      case 4: self = .recovery
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    public var rawValue: Int {
+      switch self {
+      case .unspecified: return 0
+      case .ownDevice: return 1
+      case .contact: return 2
+      case .route: return 3
+      case .recovery: return 4
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    public static let allCases: [WireGrant.Kind] = [
+      .unspecified,
+      .ownDevice,
+      .contact,
+      .route,
+      .recovery,
+    ]
+
+  }
+
+  public init() {}
+}
+
+public nonisolated struct WireGrantList: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// only initiator keys behind this one; empty for the first page
+  public var after: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireGrantPage: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// ordered by initiator key
+  public var grants: [WireGrant] = []
+
+  public var more: Bool = false
+
+  /// in the first page: initiator keys that were withdrawn
+  public var revoked: [Data] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Take over grants and withdrawals that another own node has. What is there already stays as it is.
+public nonisolated struct WireGrantPut: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var grants: [WireGrant] = []
+
+  public var revoked: [Data] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireGrantsPut: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// An own device has found that the node's disk is older than it was. The node forgets what an old disk makes dangerous:
+/// prekeys, invites, and the grants of contacts and routes, and takes a new epoch. The devices then bring all of it anew.
+public nonisolated struct WireNodeReset: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// the epoch that is to end, 16 bytes: another device may have been faster
+  public var nodeEpoch: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireNodeWasReset: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// the one from now on
+  public var nodeEpoch: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A contact's device asks for a grant of its party that may deposit and nothing else, for its own node to use.
+public nonisolated struct WireRouteRegister: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var initiatorKey: Data = Data()
+
+  public var preSharedKey: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireRouteRegistered: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// An own device tells its node a route: a random name, a key, and the nodes at the other end, to be tried in order. The same
+/// name again takes the place of what was there.
+public nonisolated struct WireRouteAdd: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 16 bytes
+  public var route: Data = Data()
+
+  /// 32 bytes
+  public var initiatorSecret: Data = Data()
+
+  /// 32 bytes
+  public var preSharedKey: Data = Data()
+
+  /// 1 to 8
+  public var nodes: [WireRouteNode] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireRouteNode: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 32 bytes
+  public var nodeKey: Data = Data()
+
+  /// at most 8
+  public var addresses: [String] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireRouteAdded: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireRouteRemove: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var route: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireRouteRemoved: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Hand a deposit over, to be brought along a route. Answered after the commit is on disk.
+public nonisolated struct WireOutboxPut: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// its name, 16 bytes; the same name and bytes again is the same item
+  public var item: Data = Data()
+
+  /// 16 bytes
+  public var route: Data = Data()
+
+  public var deposit: WireDeposit {
+    get {_deposit ?? WireDeposit()}
+    set {_deposit = newValue}
+  }
+  /// Returns true if `deposit` has been explicitly set.
+  public var hasDeposit: Bool {self._deposit != nil}
+  /// Clears the value of `deposit`. Subsequent reads from it will return its default value.
+  public mutating func clearDeposit() {self._deposit = nil}
+
+  /// given up then, by both clocks; 0: the node's limit
+  public var lifetimeSeconds: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _deposit: WireDeposit? = nil
+}
+
+public nonisolated struct WireOutboxTaken: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The device's own items.
+public nonisolated struct WireOutboxList: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// only names behind this one; empty for the first page
+  public var after: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireOutboxPage: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var items: [WireOutboxItem] = []
+
+  public var more: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireOutboxItem: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var item: Data = Data()
+
+  public var state: WireOutboxItem.State = .unspecified
+
+  /// in the deposit's order; STATE_UNSPECIFIED while a target waits
+  public var targets: [WireDeposited.Outcome] = []
+
+  public var trouble: WireOutboxItem.Trouble = .unspecified
+
+  /// since when
+  public var troubleSeconds: UInt64 = 0
+
+  /// until then
+  public var nextTrySeconds: UInt64 = 0
+
+  /// failures in a row
+  public var attempts: UInt32 = 0
+
+  public var ageSeconds: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum State: SwiftProtobuf.Enum, Swift.CaseIterable {
+    public typealias RawValue = Int
+    case unspecified // = 0
+    case waiting // = 1
+
+    /// every target is on disk at a far node, or was refused for good
+    case stored // = 2
+
+    /// no target was taken
+    case refused // = 3
+    case expired // = 4
+    case UNRECOGNIZED(Int)
+
+    public init() {
+      self = .unspecified
+    }
+
+    public init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .unspecified
+      case 1: self = .waiting
+      case 2: self = .stored
+      case 3: self = .refused
+      case 4: self = .expired
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    public var rawValue: Int {
+      switch self {
+      case .unspecified: return 0
+      case .waiting: return 1
+      case .stored: return 2
+      case .refused: return 3
+      case .expired: return 4
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    public static let allCases: [WireOutboxItem.State] = [
+      .unspecified,
+      .waiting,
+      .stored,
+      .refused,
+      .expired,
+    ]
+
+  }
+
+  public nonisolated enum Trouble: SwiftProtobuf.Enum, Swift.CaseIterable {
+    public typealias RawValue = Int
+
+    /// none
+    case unspecified // = 0
+    case notTriedYet // = 1
+
+    /// no address of any node of the route answers
+    case unreachable // = 2
+
+    /// the far node closes without a word: the grant is gone
+    case unknownKey // = 3
+    case mailboxFull // = 4
+
+    /// its disk is full, or it is busy
+    case farTrouble // = 5
+    case noRoute // = 6
+    case UNRECOGNIZED(Int)
+
+    public init() {
+      self = .unspecified
+    }
+
+    public init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .unspecified
+      case 1: self = .notTriedYet
+      case 2: self = .unreachable
+      case 3: self = .unknownKey
+      case 4: self = .mailboxFull
+      case 5: self = .farTrouble
+      case 6: self = .noRoute
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    public var rawValue: Int {
+      switch self {
+      case .unspecified: return 0
+      case .notTriedYet: return 1
+      case .unreachable: return 2
+      case .unknownKey: return 3
+      case .mailboxFull: return 4
+      case .farTrouble: return 5
+      case .noRoute: return 6
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    public static let allCases: [WireOutboxItem.Trouble] = [
+      .unspecified,
+      .notTriedYet,
+      .unreachable,
+      .unknownKey,
+      .mailboxFull,
+      .farTrouble,
+      .noRoute,
+    ]
+
+  }
+
+  public init() {}
+}
+
+/// The device has committed the end of these items: they may be forgotten.
+public nonisolated struct WireOutboxAcknowledge: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// at most 1,024
+  public var items: [Data] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireOutboxAcknowledged: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Withdraw a grant, and what came from it: the permanent key that was named with a one-time one, and routes that it
+/// registered. Connections are closed. The keys are never granted again.
 public nonisolated struct WireGrantRevoke: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1234,6 +1993,29 @@ public nonisolated struct WireGrantRevoked: Sendable {
 
 /// A node asks for mail to be fetched.
 public nonisolated struct WireMailWaiting: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireRosterChanged: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 32 bytes
+  public var head: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireAllClear: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
@@ -1288,6 +2070,33 @@ public nonisolated struct WireContent: Sendable {
     set {kind = .contactAccept(newValue)}
   }
 
+  /// a LinkRequest in the encoding of SpeemIdentity
+  public var linkRequest: Data {
+    get {
+      if case .linkRequest(let v)? = kind {return v}
+      return Data()
+    }
+    set {kind = .linkRequest(newValue)}
+  }
+
+  /// to a contact
+  public var grantNotice: WireGrantNotice {
+    get {
+      if case .grantNotice(let v)? = kind {return v}
+      return WireGrantNotice()
+    }
+    set {kind = .grantNotice(newValue)}
+  }
+
+  /// to own devices only
+  public var sync: WireSync {
+    get {
+      if case .sync(let v)? = kind {return v}
+      return WireSync()
+    }
+    set {kind = .sync(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -1297,8 +2106,233 @@ public nonisolated struct WireContent: Sendable {
     case contactRequest(Data)
     /// a ContactAccept in the encoding of SpeemIdentity
     case contactAccept(Data)
+    /// a LinkRequest in the encoding of SpeemIdentity
+    case linkRequest(Data)
+    /// to a contact
+    case grantNotice(WireGrantNotice)
+    /// to own devices only
+    case sync(WireSync)
 
   }
+
+  public init() {}
+}
+
+/// Which one-time keys at the contact's nodes were made for which device: so that the contact can withdraw what came of them
+/// when the device is removed. Empty: only the heads of the message count.
+public nonisolated struct WireGrantNotice: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// at most 64
+  public var keys: [WireDeviceKey] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireDeviceKey: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 16 bytes
+  public var device: Data = Data()
+
+  /// 32 bytes
+  public var oneTimeKey: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What devices of one account tell each other.
+public nonisolated struct WireSync: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var registers: [WireSyncRegister] = []
+
+  public var contacts: [WireContactCard] = []
+
+  public var messages: [WireSyncMessage] = []
+
+  public var kind: WireSync.OneOf_Kind? = nil
+
+  /// to a new device, first of all
+  public var linked: WireLinked {
+    get {
+      if case .linked(let v)? = kind {return v}
+      return WireLinked()
+    }
+    set {kind = .linked(newValue)}
+  }
+
+  public var reconcile: WireReconcile {
+    get {
+      if case .reconcile(let v)? = kind {return v}
+      return WireReconcile()
+    }
+    set {kind = .reconcile(newValue)}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum OneOf_Kind: Equatable, Sendable {
+    /// to a new device, first of all
+    case linked(WireLinked)
+    case reconcile(WireReconcile)
+
+  }
+
+  public init() {}
+}
+
+public nonisolated struct WireSyncRegister: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// RegisterKey of SpeemSync
+  public var key: Data = Data()
+
+  public var value: Data = Data()
+
+  public var counter: UInt64 = 0
+
+  /// who set it, 16 bytes
+  public var device: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A contact as another own device knows it, and the way in for the reader.
+public nonisolated struct WireContactCard: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 32 bytes
+  public var account: Data = Data()
+
+  public var roster: [Data] = []
+
+  /// unless a register says otherwise
+  public var name: String = String()
+
+  public var confirmed: Bool = false
+
+  /// of a sibling invite at the contact's node, 16 bytes; empty in an update
+  public var siblingSecret: Data = Data()
+
+  /// the node entry where it is redeemed
+  public var siblingNode: Data = Data()
+
+  /// of this account's nodes to the contact; without nodes
+  public var route: WireRouteAdd {
+    get {_route ?? WireRouteAdd()}
+    set {_route = newValue}
+  }
+  /// Returns true if `route` has been explicitly set.
+  public var hasRoute: Bool {self._route != nil}
+  /// Clears the value of `route`. Subsequent reads from it will return its default value.
+  public mutating func clearRoute() {self._route = nil}
+
+  /// what the contact's devices have at this account's nodes
+  public var keys: [WireDeviceKey] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _route: WireRouteAdd? = nil
+}
+
+/// A message of a conversation, or what became of it.
+public nonisolated struct WireSyncMessage: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 32 bytes
+  public var id: Data = Data()
+
+  /// the other account, 32 bytes
+  public var conversation: Data = Data()
+
+  public var outgoing: Bool = false
+
+  public var sentUnixMs: UInt64 = 0
+
+  /// absent in a mark: what is known of it stays
+  public var text: String {
+    get {_text ?? String()}
+    set {_text = newValue}
+  }
+  /// Returns true if `text` has been explicitly set.
+  public var hasText: Bool {self._text != nil}
+  /// Clears the value of `text`. Subsequent reads from it will return its default value.
+  public mutating func clearText() {self._text = nil}
+
+  /// MessageRecord.Progress
+  public var progress: UInt32 = 0
+
+  public var seen: Bool = false
+
+  public var deleted: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _text: String? = nil
+}
+
+public nonisolated struct WireLinked: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// the history that the new device may have
+  public var historySinceUnixMs: UInt64 = 0
+
+  /// false: none
+  public var history: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A round of range-based set reconciliation (SpeemSync), about the messages since a time.
+public nonisolated struct WireReconcile: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 16 random bytes: also the salt of the items
+  public var session: Data = Data()
+
+  public var sinceUnixMs: UInt64 = 0
+
+  public var answer: Bool = false
+
+  /// a ReconciliationMessage
+  public var message: Data = Data()
+
+  /// ids of items that the sender lacks and asks for
+  public var wanted: [UInt64] = []
+
+  /// an answer: how many messages the sender has since then
+  public var total: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 }
@@ -1466,7 +2500,7 @@ nonisolated extension WireClose.Reason: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Request"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}deposit\0\u{1}drain\0\u{1}acknowledge\0\u{3}roster_fetch\0\u{3}roster_append\0\u{3}prekey_upload\0\u{3}prekey_take\0\u{3}invite_register\0\u{1}redeem\0\u{1}claim\0\u{3}node_status\0\u{1}ping\0\u{3}grant_revoke\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}deposit\0\u{1}drain\0\u{1}acknowledge\0\u{3}roster_fetch\0\u{3}roster_append\0\u{3}prekey_upload\0\u{3}prekey_take\0\u{3}invite_register\0\u{1}redeem\0\u{1}claim\0\u{3}node_status\0\u{1}ping\0\u{3}grant_revoke\0\u{3}grant_list\0\u{3}grant_put\0\u{3}node_reset\0\u{3}route_register\0\u{3}route_add\0\u{3}route_remove\0\u{3}outbox_put\0\u{3}outbox_list\0\u{3}outbox_acknowledge\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1643,6 +2677,123 @@ nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._Message
           self.kind = .grantRevoke(v)
         }
       }()
+      case 14: try {
+        var v: WireGrantList?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .grantList(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .grantList(v)
+        }
+      }()
+      case 15: try {
+        var v: WireGrantPut?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .grantPut(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .grantPut(v)
+        }
+      }()
+      case 16: try {
+        var v: WireNodeReset?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .nodeReset(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .nodeReset(v)
+        }
+      }()
+      case 17: try {
+        var v: WireRouteRegister?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .routeRegister(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .routeRegister(v)
+        }
+      }()
+      case 18: try {
+        var v: WireRouteAdd?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .routeAdd(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .routeAdd(v)
+        }
+      }()
+      case 19: try {
+        var v: WireRouteRemove?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .routeRemove(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .routeRemove(v)
+        }
+      }()
+      case 20: try {
+        var v: WireOutboxPut?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .outboxPut(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .outboxPut(v)
+        }
+      }()
+      case 21: try {
+        var v: WireOutboxList?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .outboxList(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .outboxList(v)
+        }
+      }()
+      case 22: try {
+        var v: WireOutboxAcknowledge?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .outboxAcknowledge(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .outboxAcknowledge(v)
+        }
+      }()
       default: break
       }
     }
@@ -1706,6 +2857,42 @@ nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._Message
       guard case .grantRevoke(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
     }()
+    case .grantList?: try {
+      guard case .grantList(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+    }()
+    case .grantPut?: try {
+      guard case .grantPut(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+    }()
+    case .nodeReset?: try {
+      guard case .nodeReset(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
+    }()
+    case .routeRegister?: try {
+      guard case .routeRegister(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 17)
+    }()
+    case .routeAdd?: try {
+      guard case .routeAdd(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 18)
+    }()
+    case .routeRemove?: try {
+      guard case .routeRemove(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 19)
+    }()
+    case .outboxPut?: try {
+      guard case .outboxPut(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 20)
+    }()
+    case .outboxList?: try {
+      guard case .outboxList(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 21)
+    }()
+    case .outboxAcknowledge?: try {
+      guard case .outboxAcknowledge(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 22)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -1720,7 +2907,7 @@ nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Response"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}refusal\0\u{1}deposited\0\u{1}drained\0\u{1}acknowledged\0\u{3}roster_chain\0\u{3}roster_appended\0\u{3}prekey_uploaded\0\u{3}prekey_bundle\0\u{3}invite_registered\0\u{1}redeemed\0\u{1}claimed\0\u{3}node_state\0\u{1}pong\0\u{3}grant_revoked\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}refusal\0\u{1}deposited\0\u{1}drained\0\u{1}acknowledged\0\u{3}roster_chain\0\u{3}roster_appended\0\u{3}prekey_uploaded\0\u{3}prekey_bundle\0\u{3}invite_registered\0\u{1}redeemed\0\u{1}claimed\0\u{3}node_state\0\u{1}pong\0\u{3}grant_revoked\0\u{3}grant_page\0\u{3}grants_put\0\u{3}node_was_reset\0\u{3}route_registered\0\u{3}route_added\0\u{3}route_removed\0\u{3}outbox_taken\0\u{3}outbox_page\0\u{3}outbox_acknowledged\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1910,6 +3097,123 @@ nonisolated extension WireResponse: SwiftProtobuf.Message, SwiftProtobuf._Messag
           self.kind = .grantRevoked(v)
         }
       }()
+      case 15: try {
+        var v: WireGrantPage?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .grantPage(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .grantPage(v)
+        }
+      }()
+      case 16: try {
+        var v: WireGrantsPut?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .grantsPut(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .grantsPut(v)
+        }
+      }()
+      case 17: try {
+        var v: WireNodeWasReset?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .nodeWasReset(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .nodeWasReset(v)
+        }
+      }()
+      case 18: try {
+        var v: WireRouteRegistered?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .routeRegistered(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .routeRegistered(v)
+        }
+      }()
+      case 19: try {
+        var v: WireRouteAdded?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .routeAdded(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .routeAdded(v)
+        }
+      }()
+      case 20: try {
+        var v: WireRouteRemoved?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .routeRemoved(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .routeRemoved(v)
+        }
+      }()
+      case 21: try {
+        var v: WireOutboxTaken?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .outboxTaken(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .outboxTaken(v)
+        }
+      }()
+      case 22: try {
+        var v: WireOutboxPage?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .outboxPage(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .outboxPage(v)
+        }
+      }()
+      case 23: try {
+        var v: WireOutboxAcknowledged?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .outboxAcknowledged(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .outboxAcknowledged(v)
+        }
+      }()
       default: break
       }
     }
@@ -1977,6 +3281,42 @@ nonisolated extension WireResponse: SwiftProtobuf.Message, SwiftProtobuf._Messag
       guard case .grantRevoked(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
     }()
+    case .grantPage?: try {
+      guard case .grantPage(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+    }()
+    case .grantsPut?: try {
+      guard case .grantsPut(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
+    }()
+    case .nodeWasReset?: try {
+      guard case .nodeWasReset(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 17)
+    }()
+    case .routeRegistered?: try {
+      guard case .routeRegistered(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 18)
+    }()
+    case .routeAdded?: try {
+      guard case .routeAdded(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 19)
+    }()
+    case .routeRemoved?: try {
+      guard case .routeRemoved(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 20)
+    }()
+    case .outboxTaken?: try {
+      guard case .outboxTaken(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 21)
+    }()
+    case .outboxPage?: try {
+      guard case .outboxPage(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 22)
+    }()
+    case .outboxAcknowledged?: try {
+      guard case .outboxAcknowledged(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 23)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -1991,7 +3331,7 @@ nonisolated extension WireResponse: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Push"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}envelope\0\u{3}mail_waiting\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}envelope\0\u{3}mail_waiting\0\u{3}roster_changed\0\u{3}all_clear\0\u{3}outbox_report\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2025,6 +3365,45 @@ nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
           self.kind = .mailWaiting(v)
         }
       }()
+      case 3: try {
+        var v: WireRosterChanged?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .rosterChanged(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .rosterChanged(v)
+        }
+      }()
+      case 4: try {
+        var v: WireAllClear?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .allClear(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .allClear(v)
+        }
+      }()
+      case 5: try {
+        var v: WireOutboxItem?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .outboxReport(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .outboxReport(v)
+        }
+      }()
       default: break
       }
     }
@@ -2043,6 +3422,18 @@ nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
     case .mailWaiting?: try {
       guard case .mailWaiting(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    }()
+    case .rosterChanged?: try {
+      guard case .rosterChanged(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    }()
+    case .allClear?: try {
+      guard case .allClear(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    }()
+    case .outboxReport?: try {
+      guard case .outboxReport(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
     }()
     case nil: break
     }
@@ -2102,7 +3493,7 @@ nonisolated extension WireRefusal: SwiftProtobuf.Message, SwiftProtobuf._Message
 }
 
 nonisolated extension WireRefusal.Code: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CODE_UNSPECIFIED\0\u{1}NOT_ALLOWED\0\u{1}MALFORMED\0\u{1}TOO_LARGE\0\u{1}MAILBOX_FULL\0\u{1}NODE_FULL\0\u{1}CONFLICT\0\u{1}UNKNOWN_MAILBOX\0\u{1}INVITE_USED\0\u{1}INVITE_EXPIRED\0\u{1}INVITE_WRONG_KIND\0\u{1}ROSTER_CONFLICT\0\u{1}ROSTER_REFUSED\0\u{1}NO_PREKEYS\0\u{1}ALREADY_OWNED\0\u{1}DISK_FULL\0\u{1}BUSY\0\u{1}INTERNAL\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CODE_UNSPECIFIED\0\u{1}NOT_ALLOWED\0\u{1}MALFORMED\0\u{1}TOO_LARGE\0\u{1}MAILBOX_FULL\0\u{1}NODE_FULL\0\u{1}CONFLICT\0\u{1}UNKNOWN_MAILBOX\0\u{1}INVITE_USED\0\u{1}INVITE_EXPIRED\0\u{1}INVITE_WRONG_KIND\0\u{1}ROSTER_CONFLICT\0\u{1}ROSTER_REFUSED\0\u{1}NO_PREKEYS\0\u{1}ALREADY_OWNED\0\u{1}DISK_FULL\0\u{1}BUSY\0\u{1}INTERNAL\0\u{1}NODE_RETIRED\0\u{1}UNKNOWN_ROUTE\0\u{1}OUTBOX_FULL\0\u{1}GRANT_REVOKED\0")
 }
 
 nonisolated extension WireDeposit: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -2510,7 +3901,7 @@ nonisolated extension WireRosterChain: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension WireRosterAppend: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RosterAppend"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}entry\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}entries\0\u{1}grants\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2518,21 +3909,26 @@ nonisolated extension WireRosterAppend: SwiftProtobuf.Message, SwiftProtobuf._Me
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularBytesField(value: &self.entry) }()
+      case 1: try { try decoder.decodeRepeatedBytesField(value: &self.entries) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.grants) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if !self.entry.isEmpty {
-      try visitor.visitSingularBytesField(value: self.entry, fieldNumber: 1)
+    if !self.entries.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.entries, fieldNumber: 1)
+    }
+    if !self.grants.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.grants, fieldNumber: 2)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: WireRosterAppend, rhs: WireRosterAppend) -> Bool {
-    if lhs.entry != rhs.entry {return false}
+    if lhs.entries != rhs.entries {return false}
+    if lhs.grants != rhs.grants {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2804,7 +4200,7 @@ nonisolated extension WireInviteRegister: SwiftProtobuf.Message, SwiftProtobuf._
 }
 
 nonisolated extension WireInviteRegister.Kind: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0KIND_UNSPECIFIED\0\u{1}LINK\0\u{1}CONTACT\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0KIND_UNSPECIFIED\0\u{1}LINK\0\u{1}CONTACT\0\u{1}SIBLING\0")
 }
 
 nonisolated extension WireInviteRegistered: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -2886,7 +4282,7 @@ nonisolated extension WireRedeemed: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WireClaim: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Claim"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}initiator_key\0\u{1}roster\0\u{1}device\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}initiator_key\0\u{1}roster\0\u{1}device\0\u{3}pre_shared_key\0\u{1}recovery\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2897,12 +4293,18 @@ nonisolated extension WireClaim: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 1: try { try decoder.decodeSingularBytesField(value: &self.initiatorKey) }()
       case 2: try { try decoder.decodeRepeatedBytesField(value: &self.roster) }()
       case 3: try { try decoder.decodeSingularBytesField(value: &self.device) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.preSharedKey) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._recovery) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.initiatorKey.isEmpty {
       try visitor.visitSingularBytesField(value: self.initiatorKey, fieldNumber: 1)
     }
@@ -2912,6 +4314,12 @@ nonisolated extension WireClaim: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if !self.device.isEmpty {
       try visitor.visitSingularBytesField(value: self.device, fieldNumber: 3)
     }
+    if !self.preSharedKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.preSharedKey, fieldNumber: 4)
+    }
+    try { if let v = self._recovery {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2919,6 +4327,8 @@ nonisolated extension WireClaim: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs.initiatorKey != rhs.initiatorKey {return false}
     if lhs.roster != rhs.roster {return false}
     if lhs.device != rhs.device {return false}
+    if lhs.preSharedKey != rhs.preSharedKey {return false}
+    if lhs._recovery != rhs._recovery {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2975,7 +4385,7 @@ nonisolated extension WireNodeStatus: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension WireNodeState: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".NodeState"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{3}uptime_seconds\0\u{3}stored_bytes\0\u{3}quota_bytes\0\u{1}mailboxes\0\u{3}contact_grants\0\u{1}connections\0\u{3}unassigned_prekeys\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{3}uptime_seconds\0\u{3}stored_bytes\0\u{3}quota_bytes\0\u{1}mailboxes\0\u{3}contact_grants\0\u{1}connections\0\u{3}unassigned_prekeys\0\u{3}node_epoch\0\u{3}commit_number\0\u{3}roster_head\0\u{3}grants_digest\0\u{3}outbox_waiting\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2991,6 +4401,11 @@ nonisolated extension WireNodeState: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 6: try { try decoder.decodeSingularUInt32Field(value: &self.contactGrants) }()
       case 7: try { try decoder.decodeSingularUInt32Field(value: &self.connections) }()
       case 8: try { try decoder.decodeSingularUInt32Field(value: &self.unassignedPrekeys) }()
+      case 9: try { try decoder.decodeSingularBytesField(value: &self.nodeEpoch) }()
+      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.commitNumber) }()
+      case 11: try { try decoder.decodeSingularBytesField(value: &self.rosterHead) }()
+      case 12: try { try decoder.decodeSingularBytesField(value: &self.grantsDigest) }()
+      case 13: try { try decoder.decodeSingularUInt64Field(value: &self.outboxWaiting) }()
       default: break
       }
     }
@@ -3021,6 +4436,21 @@ nonisolated extension WireNodeState: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if self.unassignedPrekeys != 0 {
       try visitor.visitSingularUInt32Field(value: self.unassignedPrekeys, fieldNumber: 8)
     }
+    if !self.nodeEpoch.isEmpty {
+      try visitor.visitSingularBytesField(value: self.nodeEpoch, fieldNumber: 9)
+    }
+    if self.commitNumber != 0 {
+      try visitor.visitSingularUInt64Field(value: self.commitNumber, fieldNumber: 10)
+    }
+    if !self.rosterHead.isEmpty {
+      try visitor.visitSingularBytesField(value: self.rosterHead, fieldNumber: 11)
+    }
+    if !self.grantsDigest.isEmpty {
+      try visitor.visitSingularBytesField(value: self.grantsDigest, fieldNumber: 12)
+    }
+    if self.outboxWaiting != 0 {
+      try visitor.visitSingularUInt64Field(value: self.outboxWaiting, fieldNumber: 13)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3033,6 +4463,11 @@ nonisolated extension WireNodeState: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs.contactGrants != rhs.contactGrants {return false}
     if lhs.connections != rhs.connections {return false}
     if lhs.unassignedPrekeys != rhs.unassignedPrekeys {return false}
+    if lhs.nodeEpoch != rhs.nodeEpoch {return false}
+    if lhs.commitNumber != rhs.commitNumber {return false}
+    if lhs.rosterHead != rhs.rosterHead {return false}
+    if lhs.grantsDigest != rhs.grantsDigest {return false}
+    if lhs.outboxWaiting != rhs.outboxWaiting {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3121,6 +4556,706 @@ nonisolated extension WirePong: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
   }
 }
 
+nonisolated extension WireGrant: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Grant"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{3}initiator_key\0\u{3}pre_shared_key\0\u{1}device\0\u{1}party\0\u{1}origin\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.initiatorKey) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.preSharedKey) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.device) }()
+      case 5: try { try decoder.decodeSingularBytesField(value: &self.party) }()
+      case 6: try { try decoder.decodeSingularBytesField(value: &self.origin) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.kind != .unspecified {
+      try visitor.visitSingularEnumField(value: self.kind, fieldNumber: 1)
+    }
+    if !self.initiatorKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.initiatorKey, fieldNumber: 2)
+    }
+    if !self.preSharedKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.preSharedKey, fieldNumber: 3)
+    }
+    if !self.device.isEmpty {
+      try visitor.visitSingularBytesField(value: self.device, fieldNumber: 4)
+    }
+    if !self.party.isEmpty {
+      try visitor.visitSingularBytesField(value: self.party, fieldNumber: 5)
+    }
+    if !self.origin.isEmpty {
+      try visitor.visitSingularBytesField(value: self.origin, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireGrant, rhs: WireGrant) -> Bool {
+    if lhs.kind != rhs.kind {return false}
+    if lhs.initiatorKey != rhs.initiatorKey {return false}
+    if lhs.preSharedKey != rhs.preSharedKey {return false}
+    if lhs.device != rhs.device {return false}
+    if lhs.party != rhs.party {return false}
+    if lhs.origin != rhs.origin {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireGrant.Kind: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0KIND_UNSPECIFIED\0\u{1}OWN_DEVICE\0\u{1}CONTACT\0\u{1}ROUTE\0\u{1}RECOVERY\0")
+}
+
+nonisolated extension WireGrantList: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GrantList"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}after\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.after) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.after.isEmpty {
+      try visitor.visitSingularBytesField(value: self.after, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireGrantList, rhs: WireGrantList) -> Bool {
+    if lhs.after != rhs.after {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireGrantPage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GrantPage"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}grants\0\u{1}more\0\u{1}revoked\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.grants) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.more) }()
+      case 3: try { try decoder.decodeRepeatedBytesField(value: &self.revoked) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.grants.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.grants, fieldNumber: 1)
+    }
+    if self.more != false {
+      try visitor.visitSingularBoolField(value: self.more, fieldNumber: 2)
+    }
+    if !self.revoked.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.revoked, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireGrantPage, rhs: WireGrantPage) -> Bool {
+    if lhs.grants != rhs.grants {return false}
+    if lhs.more != rhs.more {return false}
+    if lhs.revoked != rhs.revoked {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireGrantPut: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GrantPut"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}grants\0\u{1}revoked\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.grants) }()
+      case 2: try { try decoder.decodeRepeatedBytesField(value: &self.revoked) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.grants.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.grants, fieldNumber: 1)
+    }
+    if !self.revoked.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.revoked, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireGrantPut, rhs: WireGrantPut) -> Bool {
+    if lhs.grants != rhs.grants {return false}
+    if lhs.revoked != rhs.revoked {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireGrantsPut: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GrantsPut"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireGrantsPut, rhs: WireGrantsPut) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireNodeReset: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".NodeReset"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_epoch\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.nodeEpoch) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.nodeEpoch.isEmpty {
+      try visitor.visitSingularBytesField(value: self.nodeEpoch, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireNodeReset, rhs: WireNodeReset) -> Bool {
+    if lhs.nodeEpoch != rhs.nodeEpoch {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireNodeWasReset: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".NodeWasReset"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_epoch\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.nodeEpoch) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.nodeEpoch.isEmpty {
+      try visitor.visitSingularBytesField(value: self.nodeEpoch, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireNodeWasReset, rhs: WireNodeWasReset) -> Bool {
+    if lhs.nodeEpoch != rhs.nodeEpoch {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireRouteRegister: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RouteRegister"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}initiator_key\0\u{3}pre_shared_key\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.initiatorKey) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.preSharedKey) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.initiatorKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.initiatorKey, fieldNumber: 1)
+    }
+    if !self.preSharedKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.preSharedKey, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireRouteRegister, rhs: WireRouteRegister) -> Bool {
+    if lhs.initiatorKey != rhs.initiatorKey {return false}
+    if lhs.preSharedKey != rhs.preSharedKey {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireRouteRegistered: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RouteRegistered"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireRouteRegistered, rhs: WireRouteRegistered) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireRouteAdd: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RouteAdd"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}route\0\u{3}initiator_secret\0\u{3}pre_shared_key\0\u{1}nodes\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.route) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.initiatorSecret) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.preSharedKey) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.nodes) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.route.isEmpty {
+      try visitor.visitSingularBytesField(value: self.route, fieldNumber: 1)
+    }
+    if !self.initiatorSecret.isEmpty {
+      try visitor.visitSingularBytesField(value: self.initiatorSecret, fieldNumber: 2)
+    }
+    if !self.preSharedKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.preSharedKey, fieldNumber: 3)
+    }
+    if !self.nodes.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.nodes, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireRouteAdd, rhs: WireRouteAdd) -> Bool {
+    if lhs.route != rhs.route {return false}
+    if lhs.initiatorSecret != rhs.initiatorSecret {return false}
+    if lhs.preSharedKey != rhs.preSharedKey {return false}
+    if lhs.nodes != rhs.nodes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireRouteNode: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RouteNode"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_key\0\u{1}addresses\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.nodeKey) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.addresses) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.nodeKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.nodeKey, fieldNumber: 1)
+    }
+    if !self.addresses.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.addresses, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireRouteNode, rhs: WireRouteNode) -> Bool {
+    if lhs.nodeKey != rhs.nodeKey {return false}
+    if lhs.addresses != rhs.addresses {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireRouteAdded: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RouteAdded"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireRouteAdded, rhs: WireRouteAdded) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireRouteRemove: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RouteRemove"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}route\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.route) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.route.isEmpty {
+      try visitor.visitSingularBytesField(value: self.route, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireRouteRemove, rhs: WireRouteRemove) -> Bool {
+    if lhs.route != rhs.route {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireRouteRemoved: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RouteRemoved"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireRouteRemoved, rhs: WireRouteRemoved) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireOutboxPut: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".OutboxPut"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}item\0\u{1}route\0\u{1}deposit\0\u{3}lifetime_seconds\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.item) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.route) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._deposit) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.lifetimeSeconds) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.item.isEmpty {
+      try visitor.visitSingularBytesField(value: self.item, fieldNumber: 1)
+    }
+    if !self.route.isEmpty {
+      try visitor.visitSingularBytesField(value: self.route, fieldNumber: 2)
+    }
+    try { if let v = self._deposit {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if self.lifetimeSeconds != 0 {
+      try visitor.visitSingularUInt64Field(value: self.lifetimeSeconds, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireOutboxPut, rhs: WireOutboxPut) -> Bool {
+    if lhs.item != rhs.item {return false}
+    if lhs.route != rhs.route {return false}
+    if lhs._deposit != rhs._deposit {return false}
+    if lhs.lifetimeSeconds != rhs.lifetimeSeconds {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireOutboxTaken: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".OutboxTaken"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireOutboxTaken, rhs: WireOutboxTaken) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireOutboxList: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".OutboxList"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}after\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.after) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.after.isEmpty {
+      try visitor.visitSingularBytesField(value: self.after, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireOutboxList, rhs: WireOutboxList) -> Bool {
+    if lhs.after != rhs.after {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireOutboxPage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".OutboxPage"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}items\0\u{1}more\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.items) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.more) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.items.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.items, fieldNumber: 1)
+    }
+    if self.more != false {
+      try visitor.visitSingularBoolField(value: self.more, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireOutboxPage, rhs: WireOutboxPage) -> Bool {
+    if lhs.items != rhs.items {return false}
+    if lhs.more != rhs.more {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireOutboxItem: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".OutboxItem"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}item\0\u{1}state\0\u{1}targets\0\u{1}trouble\0\u{3}trouble_seconds\0\u{3}next_try_seconds\0\u{1}attempts\0\u{3}age_seconds\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.item) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.state) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.targets) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.trouble) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.troubleSeconds) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.nextTrySeconds) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.attempts) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.ageSeconds) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.item.isEmpty {
+      try visitor.visitSingularBytesField(value: self.item, fieldNumber: 1)
+    }
+    if self.state != .unspecified {
+      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 2)
+    }
+    if !self.targets.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.targets, fieldNumber: 3)
+    }
+    if self.trouble != .unspecified {
+      try visitor.visitSingularEnumField(value: self.trouble, fieldNumber: 4)
+    }
+    if self.troubleSeconds != 0 {
+      try visitor.visitSingularUInt64Field(value: self.troubleSeconds, fieldNumber: 5)
+    }
+    if self.nextTrySeconds != 0 {
+      try visitor.visitSingularUInt64Field(value: self.nextTrySeconds, fieldNumber: 6)
+    }
+    if self.attempts != 0 {
+      try visitor.visitSingularUInt32Field(value: self.attempts, fieldNumber: 7)
+    }
+    if self.ageSeconds != 0 {
+      try visitor.visitSingularUInt64Field(value: self.ageSeconds, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireOutboxItem, rhs: WireOutboxItem) -> Bool {
+    if lhs.item != rhs.item {return false}
+    if lhs.state != rhs.state {return false}
+    if lhs.targets != rhs.targets {return false}
+    if lhs.trouble != rhs.trouble {return false}
+    if lhs.troubleSeconds != rhs.troubleSeconds {return false}
+    if lhs.nextTrySeconds != rhs.nextTrySeconds {return false}
+    if lhs.attempts != rhs.attempts {return false}
+    if lhs.ageSeconds != rhs.ageSeconds {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireOutboxItem.State: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0STATE_UNSPECIFIED\0\u{1}WAITING\0\u{1}STORED\0\u{1}REFUSED\0\u{1}EXPIRED\0")
+}
+
+nonisolated extension WireOutboxItem.Trouble: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0TROUBLE_UNSPECIFIED\0\u{1}NOT_TRIED_YET\0\u{1}UNREACHABLE\0\u{1}UNKNOWN_KEY\0\u{1}MAILBOX_FULL\0\u{1}FAR_TROUBLE\0\u{1}NO_ROUTE\0")
+}
+
+nonisolated extension WireOutboxAcknowledge: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".OutboxAcknowledge"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}items\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedBytesField(value: &self.items) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.items.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.items, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireOutboxAcknowledge, rhs: WireOutboxAcknowledge) -> Bool {
+    if lhs.items != rhs.items {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireOutboxAcknowledged: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".OutboxAcknowledged"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireOutboxAcknowledged, rhs: WireOutboxAcknowledged) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension WireGrantRevoke: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GrantRevoke"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}initiator_key\0")
@@ -3200,9 +5335,58 @@ nonisolated extension WireMailWaiting: SwiftProtobuf.Message, SwiftProtobuf._Mes
   }
 }
 
+nonisolated extension WireRosterChanged: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RosterChanged"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}head\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.head) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.head.isEmpty {
+      try visitor.visitSingularBytesField(value: self.head, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireRosterChanged, rhs: WireRosterChanged) -> Bool {
+    if lhs.head != rhs.head {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireAllClear: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".AllClear"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireAllClear, rhs: WireAllClear) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension WireContent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Content"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}sent_unix_ms\0\u{1}text\0\u{1}receipt\0\u{3}contact_request\0\u{3}contact_accept\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}sent_unix_ms\0\u{1}text\0\u{1}receipt\0\u{3}contact_request\0\u{3}contact_accept\0\u{3}link_request\0\u{3}grant_notice\0\u{1}sync\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3253,6 +5437,40 @@ nonisolated extension WireContent: SwiftProtobuf.Message, SwiftProtobuf._Message
           self.kind = .contactAccept(v)
         }
       }()
+      case 6: try {
+        var v: Data?
+        try decoder.decodeSingularBytesField(value: &v)
+        if let v = v {
+          if self.kind != nil {try decoder.handleConflictingOneOf()}
+          self.kind = .linkRequest(v)
+        }
+      }()
+      case 7: try {
+        var v: WireGrantNotice?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .grantNotice(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .grantNotice(v)
+        }
+      }()
+      case 8: try {
+        var v: WireSync?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .sync(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .sync(v)
+        }
+      }()
       default: break
       }
     }
@@ -3283,6 +5501,18 @@ nonisolated extension WireContent: SwiftProtobuf.Message, SwiftProtobuf._Message
       guard case .contactAccept(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularBytesField(value: v, fieldNumber: 5)
     }()
+    case .linkRequest?: try {
+      guard case .linkRequest(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularBytesField(value: v, fieldNumber: 6)
+    }()
+    case .grantNotice?: try {
+      guard case .grantNotice(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    }()
+    case .sync?: try {
+      guard case .sync(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -3291,6 +5521,426 @@ nonisolated extension WireContent: SwiftProtobuf.Message, SwiftProtobuf._Message
   public static func ==(lhs: WireContent, rhs: WireContent) -> Bool {
     if lhs.sentUnixMs != rhs.sentUnixMs {return false}
     if lhs.kind != rhs.kind {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireGrantNotice: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GrantNotice"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}keys\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.keys) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.keys.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.keys, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireGrantNotice, rhs: WireGrantNotice) -> Bool {
+    if lhs.keys != rhs.keys {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireDeviceKey: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DeviceKey"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}device\0\u{3}one_time_key\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.device) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.oneTimeKey) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.device.isEmpty {
+      try visitor.visitSingularBytesField(value: self.device, fieldNumber: 1)
+    }
+    if !self.oneTimeKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.oneTimeKey, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireDeviceKey, rhs: WireDeviceKey) -> Bool {
+    if lhs.device != rhs.device {return false}
+    if lhs.oneTimeKey != rhs.oneTimeKey {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireSync: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Sync"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}registers\0\u{1}contacts\0\u{1}messages\0\u{1}linked\0\u{1}reconcile\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.registers) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.contacts) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.messages) }()
+      case 4: try {
+        var v: WireLinked?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .linked(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .linked(v)
+        }
+      }()
+      case 5: try {
+        var v: WireReconcile?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .reconcile(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .reconcile(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.registers.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.registers, fieldNumber: 1)
+    }
+    if !self.contacts.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.contacts, fieldNumber: 2)
+    }
+    if !self.messages.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.messages, fieldNumber: 3)
+    }
+    switch self.kind {
+    case .linked?: try {
+      guard case .linked(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    }()
+    case .reconcile?: try {
+      guard case .reconcile(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireSync, rhs: WireSync) -> Bool {
+    if lhs.registers != rhs.registers {return false}
+    if lhs.contacts != rhs.contacts {return false}
+    if lhs.messages != rhs.messages {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireSyncRegister: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SyncRegister"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}value\0\u{1}counter\0\u{1}device\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.key) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.value) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.counter) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.device) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.key.isEmpty {
+      try visitor.visitSingularBytesField(value: self.key, fieldNumber: 1)
+    }
+    if !self.value.isEmpty {
+      try visitor.visitSingularBytesField(value: self.value, fieldNumber: 2)
+    }
+    if self.counter != 0 {
+      try visitor.visitSingularUInt64Field(value: self.counter, fieldNumber: 3)
+    }
+    if !self.device.isEmpty {
+      try visitor.visitSingularBytesField(value: self.device, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireSyncRegister, rhs: WireSyncRegister) -> Bool {
+    if lhs.key != rhs.key {return false}
+    if lhs.value != rhs.value {return false}
+    if lhs.counter != rhs.counter {return false}
+    if lhs.device != rhs.device {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireContactCard: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ContactCard"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}account\0\u{1}roster\0\u{1}name\0\u{1}confirmed\0\u{3}sibling_secret\0\u{3}sibling_node\0\u{1}route\0\u{1}keys\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.account) }()
+      case 2: try { try decoder.decodeRepeatedBytesField(value: &self.roster) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.confirmed) }()
+      case 5: try { try decoder.decodeSingularBytesField(value: &self.siblingSecret) }()
+      case 6: try { try decoder.decodeSingularBytesField(value: &self.siblingNode) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._route) }()
+      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.keys) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.account.isEmpty {
+      try visitor.visitSingularBytesField(value: self.account, fieldNumber: 1)
+    }
+    if !self.roster.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.roster, fieldNumber: 2)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 3)
+    }
+    if self.confirmed != false {
+      try visitor.visitSingularBoolField(value: self.confirmed, fieldNumber: 4)
+    }
+    if !self.siblingSecret.isEmpty {
+      try visitor.visitSingularBytesField(value: self.siblingSecret, fieldNumber: 5)
+    }
+    if !self.siblingNode.isEmpty {
+      try visitor.visitSingularBytesField(value: self.siblingNode, fieldNumber: 6)
+    }
+    try { if let v = self._route {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    if !self.keys.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.keys, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireContactCard, rhs: WireContactCard) -> Bool {
+    if lhs.account != rhs.account {return false}
+    if lhs.roster != rhs.roster {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs.confirmed != rhs.confirmed {return false}
+    if lhs.siblingSecret != rhs.siblingSecret {return false}
+    if lhs.siblingNode != rhs.siblingNode {return false}
+    if lhs._route != rhs._route {return false}
+    if lhs.keys != rhs.keys {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireSyncMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SyncMessage"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}conversation\0\u{1}outgoing\0\u{3}sent_unix_ms\0\u{1}text\0\u{1}progress\0\u{1}seen\0\u{1}deleted\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.id) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.conversation) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.outgoing) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.sentUnixMs) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self._text) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.progress) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.seen) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.deleted) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.id.isEmpty {
+      try visitor.visitSingularBytesField(value: self.id, fieldNumber: 1)
+    }
+    if !self.conversation.isEmpty {
+      try visitor.visitSingularBytesField(value: self.conversation, fieldNumber: 2)
+    }
+    if self.outgoing != false {
+      try visitor.visitSingularBoolField(value: self.outgoing, fieldNumber: 3)
+    }
+    if self.sentUnixMs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.sentUnixMs, fieldNumber: 4)
+    }
+    try { if let v = self._text {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 5)
+    } }()
+    if self.progress != 0 {
+      try visitor.visitSingularUInt32Field(value: self.progress, fieldNumber: 6)
+    }
+    if self.seen != false {
+      try visitor.visitSingularBoolField(value: self.seen, fieldNumber: 7)
+    }
+    if self.deleted != false {
+      try visitor.visitSingularBoolField(value: self.deleted, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireSyncMessage, rhs: WireSyncMessage) -> Bool {
+    if lhs.id != rhs.id {return false}
+    if lhs.conversation != rhs.conversation {return false}
+    if lhs.outgoing != rhs.outgoing {return false}
+    if lhs.sentUnixMs != rhs.sentUnixMs {return false}
+    if lhs._text != rhs._text {return false}
+    if lhs.progress != rhs.progress {return false}
+    if lhs.seen != rhs.seen {return false}
+    if lhs.deleted != rhs.deleted {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireLinked: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Linked"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}history_since_unix_ms\0\u{1}history\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.historySinceUnixMs) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.history) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.historySinceUnixMs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.historySinceUnixMs, fieldNumber: 1)
+    }
+    if self.history != false {
+      try visitor.visitSingularBoolField(value: self.history, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireLinked, rhs: WireLinked) -> Bool {
+    if lhs.historySinceUnixMs != rhs.historySinceUnixMs {return false}
+    if lhs.history != rhs.history {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireReconcile: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Reconcile"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}session\0\u{3}since_unix_ms\0\u{1}answer\0\u{1}message\0\u{1}wanted\0\u{1}total\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.session) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.sinceUnixMs) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.answer) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.message) }()
+      case 5: try { try decoder.decodeRepeatedFixed64Field(value: &self.wanted) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.total) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.session.isEmpty {
+      try visitor.visitSingularBytesField(value: self.session, fieldNumber: 1)
+    }
+    if self.sinceUnixMs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.sinceUnixMs, fieldNumber: 2)
+    }
+    if self.answer != false {
+      try visitor.visitSingularBoolField(value: self.answer, fieldNumber: 3)
+    }
+    if !self.message.isEmpty {
+      try visitor.visitSingularBytesField(value: self.message, fieldNumber: 4)
+    }
+    if !self.wanted.isEmpty {
+      try visitor.visitPackedFixed64Field(value: self.wanted, fieldNumber: 5)
+    }
+    if self.total != 0 {
+      try visitor.visitSingularUInt64Field(value: self.total, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireReconcile, rhs: WireReconcile) -> Bool {
+    if lhs.session != rhs.session {return false}
+    if lhs.sinceUnixMs != rhs.sinceUnixMs {return false}
+    if lhs.answer != rhs.answer {return false}
+    if lhs.message != rhs.message {return false}
+    if lhs.wanted != rhs.wanted {return false}
+    if lhs.total != rhs.total {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
