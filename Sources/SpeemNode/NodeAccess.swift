@@ -49,6 +49,17 @@ final class NodeAccess: AccessTable {
     /// How many contacts have a grant: each has an equal share of the mailboxes.
     var contacts: Int64 { table.withLock { $0.contacts } }
 
+    /// A hash over all grants but those of invites: nodes with the same digest have the same grants.
+    var digest: [UInt8] {
+        let keys = table.withLock { table in
+            table.byKey.values.filter { entry in
+                if case .invite = entry.kind { false } else { true }
+            }.map(\.initiatorKey)
+        }
+        return BLAKE2b.hash(
+            domain: DomainSeparator("grants"), keys.sorted { $0.lexicographicallyPrecedes($1) }.flatMap { $0 })
+    }
+
     // MARK: Following the store
 
     /// Takes over committed rows.

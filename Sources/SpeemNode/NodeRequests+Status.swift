@@ -36,7 +36,12 @@ extension NodeRequests {
 
     func status(_ device: DeviceID) async throws -> WireResponse {
         let report = try await report()
-        let unassigned = try await state.store.read { try PrekeyRows.unassigned(device: device.bytes, in: $0) }
+        let read = try await state.store.read { connection in
+            (
+                unassigned: try PrekeyRows.unassigned(device: device.bytes, in: connection),
+                head: try RosterRows.newest(in: connection)?.head.bytes
+            )
+        }
         return .with {
             $0.nodeState = .with {
                 $0.version = SpeemVersion.text
@@ -53,7 +58,11 @@ extension NodeRequests {
                 }
                 $0.contactGrants = UInt32(clamping: report.contacts)
                 $0.connections = UInt32(clamping: report.connections)
-                $0.unassignedPrekeys = UInt32(clamping: unassigned)
+                $0.unassignedPrekeys = UInt32(clamping: read.unassigned)
+                $0.nodeEpoch = Data(state.epoch)
+                $0.commitNumber = UInt64(clamping: report.commits)
+                $0.rosterHead = Data(read.head ?? [])
+                $0.grantsDigest = Data(state.access.digest)
             }
         }
     }

@@ -33,6 +33,13 @@ enum RosterRows {
         return (entries, more)
     }
 
+    /// The newest entry; nil before the claim.
+    static func newest(in connection: Connection) throws -> RosterEntry? {
+        try connection.first("SELECT encoded FROM roster_entry ORDER BY sequence DESC LIMIT 1") {
+            row throws(StoreError) in try row.blob(0)
+        }.map { bytes in try RosterEntry(bytes) }
+    }
+
     static func insert(_ entry: RosterEntry, in connection: Connection) throws(StoreError) {
         try connection.execute(
             "INSERT INTO roster_entry (sequence, encoded) VALUES (?, ?)",

@@ -40,6 +40,8 @@ import Testing
                 .with {
                     $0.mailboxes = [WireMailboxState](repeating: mailbox, count: count)
                     $0.version = String(repeating: "1", count: version)
+                    $0.nodeEpoch = Data(count: 16)
+                    $0.grantsDigest = Data(count: 32)
                 })
         }
         #expect(refusal(of: state(Limits.mailboxes, version: Limits.versionBytes)) == nil)

@@ -54,10 +54,45 @@ func sampleRequests() -> [WireRequest] {
             .with {
                 $0.initiatorKey = key
                 $0.device = device
+                $0.preSharedKey = key
+                $0.recovery = sampleGrant(.recovery)
             }),
         .nodeStatus(.init()),
         .ping(.init()),
         .grantRevoke(.with { $0.initiatorKey = key }),
+        .grantList(.with { $0.after = key }),
+        .grantPut(
+            .with {
+                $0.grants = [sampleGrant(.ownDevice), sampleGrant(.contact), sampleGrant(.route)]
+                $0.revoked = [key]
+            }),
+        .nodeReset(.with { $0.nodeEpoch = device }),
+        .routeRegister(
+            .with {
+                $0.initiatorKey = key
+                $0.preSharedKey = key
+            }),
+        .routeAdd(
+            .with {
+                $0.route = device
+                $0.initiatorSecret = key
+                $0.preSharedKey = key
+                $0.nodes = [
+                    .with {
+                        $0.nodeKey = key
+                        $0.addresses = ["192.0.2.1:4300"]
+                    }
+                ]
+            }),
+        .routeRemove(.with { $0.route = device }),
+        .outboxPut(
+            .with {
+                $0.item = device
+                $0.route = device
+                $0.deposit = deposit
+            }),
+        .outboxList(.with { $0.after = device }),
+        .outboxAcknowledge(.with { $0.items = [device] }),
     ]
     return kinds.map { kind in .with { $0.kind = kind } }
 }
@@ -75,5 +110,16 @@ struct SeededGenerator: RandomNumberGenerator {
         state ^= state << 25
         state ^= state >> 27
         return state &* 0x2545_F491_4F6C_DD1D
+    }
+}
+
+func sampleGrant(_ kind: WireGrant.Kind) -> WireGrant {
+    .with {
+        $0.kind = kind
+        $0.initiatorKey = Data(repeating: 7, count: 32)
+        $0.preSharedKey = Data(repeating: 8, count: 32)
+        $0.device = Data(repeating: 9, count: 16)
+        $0.party = Data(repeating: 10, count: 16)
+        $0.origin = Data(repeating: 11, count: 32)
     }
 }

@@ -82,7 +82,13 @@ final class TestHandler: PeerHandler {
         case .ping: return .with { $0.pong = WirePong() }
         case .nodeStatus:
             try? await Task.sleep(for: delay)
-            return .with { $0.nodeState = .with { $0.version = "slow" } }
+            return .with {
+                $0.nodeState = .with {
+                    $0.version = "slow"
+                    $0.nodeEpoch = Data(count: 16)
+                    $0.grantsDigest = Data(count: 32)
+                }
+            }
         case .deposit(let deposit):
             return .with {
                 $0.deposited = .with { $0.outcomes = deposit.targets.map { _ in .with { $0.state = .stored } } }
