@@ -86,7 +86,8 @@ let package = Package(
         + floor(
             "SpeemDevice",
             [
-                "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemSessions", "SpeemTransport",
+                "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemSessions", "SpeemSync",
+                "SpeemTransport",
                 "SpeemConfig", protobuf, log, lifecycle,
             ] + nio, tests: ["SpeemNode"])
         // Floor 6

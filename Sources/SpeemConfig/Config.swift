@@ -51,6 +51,8 @@ public struct Config: Sendable, Equatable {
     /// `limits.idle_timeout`, seconds
     public internal(set) var idleTimeout: Int64 = 0
 
+    /// `device.name`: at most 64 bytes of UTF-8 without control characters, or empty.
+    public internal(set) var deviceName = ""
     /// `device.poll`, seconds: the longest wait between two attempts to reach a node that could not be reached.
     public internal(set) var poll: Int64 = 0
 

@@ -89,6 +89,9 @@ enum Schema {
             "How long an invite to a contact is good for"),
 
         Setting(
+            .device, "name", for: [.device], .text(\.deviceName, maximum: 64, default: ""),
+            "What this device is called on the account's other devices; empty: the machine's name"),
+        Setting(
             .device, "poll", for: [.device],
             .duration(\.poll, in: Quantity(1, .second)...Quantity(1, .day), default: Quantity(5, .minute)),
             "The longest wait before a node that could not be reached is tried again"),

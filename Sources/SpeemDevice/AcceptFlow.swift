@@ -47,7 +47,8 @@ struct AcceptFlow: Sendable {
         }
         let plan = try await prepare(invite, inviter, name: name)
         try await InviteFlow(state: state, connections: connections, clock: clock).register(
-            secret: plan.reciprocal, lifetime: Self.reciprocalLifetime, expires: now + Self.reciprocalLifetime)
+            .contact, secret: plan.reciprocal, lifetime: Self.reciprocalLifetime, expires: now + Self.reciprocalLifetime
+        )
         do {
             return try await redeem(plan, inviter: inviter)
         } catch TransportError.refused(let address) {
@@ -58,13 +59,13 @@ struct AcceptFlow: Sendable {
                     "the node at \(address) does not know this invite: it was withdrawn, or used or expired long ago",
                     hint: "ask for a new invite")
             }
-            if await connections.isKnown(plan.permanent) { return try await finish(plan, first) }
+            if await connections.isKnown(plan.permanent, at: invite.node) { return try await finish(plan, first) }
             throw DeviceError.outcomeUnknown(
                 "it is not known whether the node at \(address) has accepted the request: its answer was lost, and now it closes without a word",
                 hint: "run the same command again")
         } catch let error as RefusalError {
             guard !error.isTemporary else { throw DeviceError.refused(error.description) }
-            if let first = plan.first, await connections.isKnown(plan.permanent) {
+            if let first = plan.first, await connections.isKnown(plan.permanent, at: invite.node) {
                 return try await finish(plan, first)
             }
             try await giveUp(plan)
@@ -77,7 +78,7 @@ struct AcceptFlow: Sendable {
     }
 
     private func redeem(_ plan: Plan, inviter: Invite.Inviter) async throws -> Contact {
-        let connection = try await connections.connection(plan.oneTime)
+        let connection = try await connections.connection(oneTime: plan.oneTime)
         let first: OutgoingEnvelope
         if let written = plan.first {
             first = written
@@ -122,13 +123,15 @@ struct AcceptFlow: Sendable {
     private func request(
         _ plan: Plan, inviter: Invite.Inviter, over connection: ClientConnection
     ) async throws -> OutgoingEnvelope {
-        let roster = try await fetchRoster(of: inviter, over: connection)
+        let roster = try Roster(
+            verifying: try await connection.fetchRosterEntries(), account: inviter.account, through: inviter.head)
         guard let device = roster.device(inviter.device) else {
-            throw DeviceError.invite("the device that made the invite was removed", hint: "ask for a new invite")
+            throw IdentityError.malformed("the roster without the device that made the invite")
         }
         let peer = SessionParty(account: inviter.account, device: device)
         let bundle = try await connection.takePrekeys(of: device)
         let state = state
+        let now = clock.seconds()
         return try await state.store.write { connection in
             if let known = try ContactRows.find(account: inviter.account, in: connection) {
                 throw DeviceError.alreadyContact(known.name)
@@ -149,6 +152,11 @@ struct AcceptFlow: Sendable {
                 account: inviter.account, name: plan.name, claimed: "", state: .requested,
                 initiator: plan.permanent, roster: roster, in: connection)
             try SessionRows.save(session, contact: contact, in: connection)
+            try RouteRows.make(contact, random: state.random, in: connection)
+            try SponsorRows.insertAll(contact: contact, state: state, now: now, in: connection)
+            // With this key the inviter's device will come to our nodes.
+            let key = InviteKeys(secret: plan.reciprocal).initiatorKey.publicKey
+            try ContactKeyRows.insert([.init(device.id, key)], of: contact, in: connection)
             let first = OutgoingEnvelope(
                 id: 0, device: device.id.bytes, messageID: body.id.bytes, envelopeID: state.random.bytes(32),
                 header: header, body: body.ciphertext)
@@ -160,18 +168,5 @@ struct AcceptFlow: Sendable {
                 .blob(first.body), .secret(plan.secret))
             return first
         }
-    }
-
-    private func fetchRoster(of inviter: Invite.Inviter, over connection: ClientConnection) async throws -> Roster {
-        var entries: [[UInt8]] = []
-        while true {
-            let after = UInt64(entries.count)
-            let response = try await connection.request(.with { $0.rosterFetch = .with { $0.after = after } })
-            try response.requireNoRefusal()
-            guard case .rosterChain(let chain) = response.kind else { throw TransportError.violation("not a roster") }
-            entries += chain.entries.map { [UInt8]($0) }
-            guard chain.more, !chain.entries.isEmpty, entries.count <= Roster.maxEntries else { break }
-        }
-        return try Roster(verifying: entries, account: inviter.account, through: inviter.head)
     }
 }

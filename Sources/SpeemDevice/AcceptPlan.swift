@@ -28,20 +28,21 @@ extension AcceptFlow {
         let expires = clock.seconds() + 60 * 24 * 3600
         return try await state.store.write { connection in
             if let plan = try Self.find(invite.secret, in: connection) { return plan }
-            guard let node = try OwnNode.find(in: connection), node.isClaimed else { throw DeviceError.noNode }
+            guard try !OwnNodeRows.all(account: state.account, in: connection).isEmpty else { throw DeviceError.noNode }
             let keys = InviteKeys(secret: invite.secret)
             let permanent = X25519.PrivateKey(random: state.random)
             let permanentID = try InitiatorRows.insert(
-                key: permanent, preSharedKey: keys.grantPreSharedKey, node: invite.node, in: connection)
+                key: permanent, preSharedKey: keys.grantPreSharedKey, in: connection)
             let oneTime = try InitiatorRows.insertOneTime(keys, node: invite.node, in: connection)
             let reciprocal = state.random.secret(Invite.secretLength)
             _ = try OwnInviteRows.insert(secret: reciprocal, isOwn: false, expires: expires, in: connection)
             try connection.execute(
                 """
-                INSERT INTO pending_accept (secret, account, head, name, initiator, one_time, reciprocal)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO pending_accept (secret, account, head, inviter_device, name, initiator, one_time, reciprocal)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """, .secret(invite.secret), .blob(inviter.account.bytes), .blob(inviter.head.bytes),
-                name.map { .text($0) } ?? .null, .integer(permanentID), .integer(oneTime), .secret(reciprocal))
+                .blob(inviter.device.bytes), name.map { .text($0) } ?? .null, .integer(permanentID), .integer(oneTime),
+                .secret(reciprocal))
             return Plan(
                 secret: invite.secret, name: name, permanent: permanentID, permanentKey: permanent.publicKey,
                 oneTime: oneTime, reciprocal: reciprocal)
@@ -68,7 +69,7 @@ extension AcceptFlow {
         guard let row, let permanent = try InitiatorRows.find(row.permanent, in: connection) else { return nil }
         return Plan(
             secret: secret, name: row.name, permanent: row.permanent,
-            permanentKey: permanent.credentials.initiatorKey.publicKey, oneTime: row.oneTime,
+            permanentKey: permanent.key.publicKey, oneTime: row.oneTime,
             reciprocal: row.reciprocal, contact: row.contact, first: row.first)
     }
 

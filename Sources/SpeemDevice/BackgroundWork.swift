@@ -1,4 +1,5 @@
 import Logging
+import SpeemIdentity
 import SpeemProtocol
 import SpeemTransport
 
@@ -26,40 +27,74 @@ struct BackgroundWork: Sendable {
 
     // MARK: Reading
 
+    /// Keeps a task for each own node, also for one that is not listed any more: it may still hold mail.
     private func readMail() async {
+        let busy = SharedSet<NodeEntry>()
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                // Before the look: what changes while it is taken is not missed.
+                let changed = device.nodesChanged.subscribe()
+                for node in await nodes() where busy.insert(node.entry) {
+                    group.addTask {
+                        await readMail(at: node.entry)
+                        busy.remove(node.entry)
+                    }
+                }
+                await Self.sleep(Self.checkInterval, orUntil: changed)
+            }
+        }
+    }
+
+    private func nodes() async -> [OwnNode] {
+        do {
+            return try await device.state.ownNodes()
+        } catch {
+            logger.error("the own nodes cannot be read: \(error)")
+            return []
+        }
+    }
+
+    /// Until the node is not one of the account's any more.
+    private func readMail(at entry: NodeEntry) async {
         var retry = Self.firstRetry
-        while !Task.isCancelled {
-            let claimed = device.claimed.subscribe()
+        while !Task.isCancelled, let node = await nodes().first(where: { $0.entry == entry }) {
+            let again = device.retryAll.subscribe()
             do {
-                let connection = try await device.reader.drain(subscribe: true).connection
+                let connection = try await device.reader.drain(node, subscribe: true).connection
                 retry = Self.firstRetry
-                logger.info("connected to the own node")
+                logger.info("connected to an own node")
+                try await device.visit(node, over: connection)
                 device.supplyIsDue.notify()
-                // Where the own node can be reached others may be, too.
-                device.retryAll.notify()
                 device.work.notify()
-                try await read(connection)
-                logger.info("the connection to the own node was lost")
+                try await read(connection, node)
+                logger.info("the connection to an own node was lost")
             } catch {
                 logger.debug("no mail: \(error)")
             }
-            // A claim may have given the device a node: do not sleep through it.
-            await Self.sleep(retry, orUntil: claimed)
+            await Self.sleep(Self.jittered(retry), orUntil: again)
             retry = min(retry * 2, poll)
         }
     }
 
     /// Takes what is pushed, as much at once as has come. While the store is busy the rest waits in the connection, which
     /// bounds it.
-    private func read(_ connection: ClientConnection) async throws {
-        var pushes = connection.pushes.makeAsyncIterator()
-        while let batch = await pushes.nextBatch() {
-            let envelopes = batch.compactMap { push in
-                if case .envelope(let envelope) = push.kind { envelope } else { nil }
+    private func read(_ connection: ClientConnection, _ node: OwnNode) async throws {
+        // Where one node can be reached others may be, too.
+        let lookAgain = device.lookAgain.subscribe()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                var pushes = connection.pushes.makeAsyncIterator()
+                while let batch = await pushes.nextBatch() { try await take(batch, over: connection, node) }
             }
-            guard !envelopes.isEmpty else { continue }
+            group.addTask {
+                for await _ in lookAgain where try await device.reader.hasEarly() {
+                    _ = try await device.reader.drain(over: connection, subscribe: false)
+                }
+            }
             do {
-                try await device.reader.take(envelopes, over: connection)
+                // The first ends with the connection.
+                try await group.next()
+                group.cancelAll()
             } catch {
                 await connection.close()
                 throw error
@@ -67,11 +102,36 @@ struct BackgroundWork: Sendable {
         }
     }
 
+    private func take(_ pushes: [WirePush], over connection: ClientConnection, _ node: OwnNode) async throws {
+        var envelopes: [WireEnvelope] = []
+        var reports: [WireOutboxItem] = []
+        var isRosterNews = false
+        for push in pushes {
+            switch push.kind {
+            case .envelope(let envelope): envelopes.append(envelope)
+            case .outboxReport(let item): reports.append(item)
+            case .rosterChanged: isRosterNews = true
+            case .mailWaiting, .allClear, nil: break
+            }
+        }
+        if !envelopes.isEmpty { try await device.reader.take(envelopes, over: connection) }
+        if !reports.isEmpty {
+            try await device.reports.take(reports, over: connection)
+            device.news.notify()
+        }
+        if isRosterNews {
+            try await RosterFlow(state: device.state, connections: device.connections).fetch(over: connection)
+            device.nodesChanged.notify()
+            device.news.notify()
+            device.lookAgain.notify()
+        }
+    }
+
     // MARK: Sending
 
     /// Keeps a task for each contact for whom something waits, so that one whose node is away holds up nobody else.
     private func send() async {
-        let busy = ContactSet()
+        let busy = SharedSet<Int64>()
         await withDiscardingTaskGroup { group in
             while !Task.isCancelled {
                 // Before the look: what comes while it is taken is not missed.
@@ -110,8 +170,9 @@ struct BackgroundWork: Sendable {
                 logger.error("sending failed: \(error)")
                 outcome.wait(error)
             }
+            device.lookAgain.notify()
             guard outcome.isWaiting else { return }
-            if outcome.stored > 0 { retry = Self.firstRetry }
+            if outcome.stored > 0 || outcome.queued > 0 { retry = Self.firstRetry }
             await Self.sleep(max(Self.jittered(retry), outcome.retryAfter), orUntil: again)
             retry = min(retry * 2, poll)
         }

@@ -12,18 +12,28 @@ import SwiftProtobuf
     import Foundation
 #endif
 
-/// The first device takes an unowned node. What is asked is kept first, so that it can be asked again, the same, after
-/// a lost reply.
+/// A device takes an unowned node: the account's first, a further one, or a new board in the place of an old one. What is
+/// asked is kept first, so that it can be asked again, the same, after a lost reply.
 ///
-/// Once the claim may have been sent, the node may belong to this account, and the permanent key be the only one that
-/// opens it. Then only the node's word ends the attempt; silence may be anything, such as a node that is starting.
+/// Once the claim may have been sent, the node may belong to this account. Then only the node's word ends the attempt;
+/// silence may be anything, such as a node that is starting.
 struct ClaimFlow: Sendable {
     let state: DeviceState
     let connections: NodeConnections
 
+    /// What place the node takes among the account's.
+    enum Place: Sendable {
+        /// The last: it is home when it is the first.
+        case last
+        /// That of the node with this key.
+        ///
+        /// - isLost: the old board will never come back: its word is not waited for.
+        case of(X25519.PublicKey, isLost: Bool)
+    }
+
     /// - Throws: ``DeviceError``, ``SpeemTransport/TransportError``. After a refusal nothing is left of the attempt;
     ///   after a lost reply the same invite is taken up again.
-    func claim(_ invite: Invite) async throws {
+    func claim(_ invite: Invite, place: Place = .last) async throws {
         let earlier = try await state.store.read { try Self.pending(in: $0) }
         var oneTime: Int64?
         if let earlier, earlier.secret != invite.secret, earlier.isSent {
@@ -32,36 +42,86 @@ struct ClaimFlow: Sendable {
         }
         let known = oneTime
         let pending = try await state.store.write { try prepare(invite, oneTime: known, in: $0) }
+        try await list(pending, place)
         let connection: ClientConnection
         do {
-            connection = try await connections.connection(pending.oneTime)
+            connection = try await connections.connection(oneTime: pending.oneTime)
         } catch TransportError.refused(let address) {
             return try await silent(pending, address)
         }
         // Before it is sent: from here on the node may have done it.
-        try await state.store.write { try $0.execute("UPDATE own_node SET claim_sent = 1") }
-        let roster = try await state.roster()
-        let response = try await connection.request(
-            .with {
-                $0.claim = .with {
-                    $0.initiatorKey = Data(pending.permanentKey.bytes)
-                    $0.roster = roster.entries.map { Data($0.encoded) }
-                    $0.device = Data(state.id.bytes)
-                    $0.preSharedKey = Data(pending.preSharedKey.exposedCopy())
-                }
-            })
+        try await state.store.write { try $0.execute("UPDATE claim SET sent = 1") }
+        let request = try await request()
+        let response = try await connection.request(request)
         await connections.close(pending.oneTime)
         do {
             try response.requireNoRefusal()
         } catch let error as RefusalError where !error.isTemporary {
-            if pending.isSent, await connections.isKnown(pending.permanent) {
-                return try await finish(pending, epoch: nil)
-            }
+            if pending.isSent, await isOurs(pending) { return try await finish(pending) }
             try await undo(pending)
             throw DeviceError.refused(error.description)
         }
-        guard case .claimed(let claimed) = response.kind else { throw TransportError.violation("not a claim") }
-        try await finish(pending, epoch: [UInt8](claimed.nodeEpoch))
+        guard case .claimed = response.kind else { throw TransportError.violation("not a claim") }
+        try await finish(pending)
+    }
+
+    private func request() async throws -> WireRequest {
+        let roster = try await state.roster()
+        let initiator = state.ownInitiator
+        let read = try await state.store.read { connection in
+            (
+                own: try InitiatorRows.find(initiator, in: connection),
+                recovery: try connection.first(
+                    "SELECT recovery_key, recovery_psk FROM device WHERE recovery_key IS NOT NULL"
+                ) { row throws(StoreError) in (key: try row.blob(0), psk: try row.secret(1)) }
+            )
+        }
+        guard let own = read.own else { throw DeviceError.damaged("no key of its own nodes") }
+        return .with {
+            $0.claim = .with {
+                $0.initiatorKey = Data(own.key.publicKey.bytes)
+                $0.preSharedKey = Data(own.preSharedKey.exposedCopy())
+                $0.roster = roster.entries.map { Data($0.encoded) }
+                $0.device = Data(state.id.bytes)
+                if let recovery = read.recovery {
+                    $0.recovery = .with {
+                        $0.kind = .recovery
+                        $0.initiatorKey = Data(recovery.key)
+                        $0.preSharedKey = Data(recovery.psk.exposedCopy())
+                    }
+                }
+            }
+        }
+    }
+
+    private func isOurs(_ pending: Pending) async -> Bool {
+        await connections.isKnown(state.ownInitiator, at: pending.node)
+    }
+
+    /// Lists the node in the roster: at the home node where there is one, so that no two devices do it at once.
+    private func list(_ pending: Pending, _ place: Place) async throws {
+        let roster = try await state.roster()
+        guard !roster.nodes.contains(where: { $0.noise == pending.node.noise }) else { return }
+        let change: RosterChange
+        var isAlone = roster.nodes.isEmpty
+        switch place {
+        case .last: change = .putNode(pending.node)
+        case .of(let old, let isLost):
+            change = .replaceNode(old: old, new: pending.node)
+            isAlone = isAlone || isLost
+        }
+        guard isAlone else {
+            return try await RosterFlow(state: state, connections: connections).change(change)
+        }
+        try await state.store.write { [state] connection in
+            let roster = try OwnRoster.load(account: state.account, in: connection)
+            guard let wanted = try change.applied(to: roster) else { return }
+            let entry = try RosterEntry.next(
+                after: roster.newest, signedBy: state.local.keys, devices: wanted.devices, nodes: wanted.nodes)
+            try OwnRoster.insert(entry, in: connection)
+            try OwnNodeRows.follow(try OwnRoster.load(account: state.account, in: connection), in: connection)
+            try connection.execute("UPDATE claim SET entry = ?", .integer(Int64(clamping: entry.sequence)))
+        }
     }
 
     /// The node has closed without a word.
@@ -73,7 +133,7 @@ struct ClaimFlow: Sendable {
                 "the node at \(address) does not know this invite",
                 hint: "start the node again: an unowned node shows a new claim invite at each start")
         }
-        if await connections.isKnown(pending.permanent) { return try await finish(pending, epoch: nil) }
+        if await isOurs(pending) { return try await finish(pending) }
         throw DeviceError.outcomeUnknown(
             "it is not known whether the node at \(address) has accepted the claim: its answer was lost, and now it closes without a word",
             hint: "run the same command again; when the node shows a new claim invite, accept that one")
@@ -83,17 +143,19 @@ struct ClaimFlow: Sendable {
     ///
     /// - Returns: the one-time key of `invite`, or nil when the node has the earlier claim, and nothing is left to do.
     private func settle(_ earlier: Pending, before invite: Invite) async throws -> Int64? {
-        if await connections.isKnown(earlier.permanent) {
-            try await finish(earlier, epoch: nil)
-            guard earlier.nodeKey == invite.node.noise else { throw DeviceError.hasNode }
-            return nil
+        if await isOurs(earlier) {
+            try await finish(earlier)
+            if earlier.node.noise == invite.node.noise { return nil }
+            return try await state.store.write {
+                try InitiatorRows.insertOneTime(InviteKeys(secret: invite.secret), node: invite.node, in: $0)
+            }
         }
-        if earlier.nodeKey == invite.node.noise {
+        if earlier.node.noise == invite.node.noise {
             // A node that knows a claim invite belongs to nobody: it has not taken the earlier one.
             let oneTime = try await state.store.write {
                 try InitiatorRows.insertOneTime(InviteKeys(secret: invite.secret), node: invite.node, in: $0)
             }
-            if await connections.isKnown(oneTime) {
+            if await connections.isKnown(oneTime, at: invite.node) {
                 try await undo(earlier)
                 return oneTime
             }
@@ -104,93 +166,86 @@ struct ClaimFlow: Sendable {
             hint: "run speem accept with the invite that was used first, when that node can be reached")
     }
 
-    private func finish(_ pending: Pending, epoch: [UInt8]?) async throws {
+    private func finish(_ pending: Pending) async throws {
         await connections.close(pending.oneTime)
-        try await state.store.write { connection in
-            try connection.execute(
-                "UPDATE own_node SET claim_secret = NULL, one_time = NULL, node_epoch = ?", .optional(epoch))
+        try await state.store.write { [state] connection in
+            try connection.execute("DELETE FROM claim")
             try InitiatorRows.delete(pending.oneTime, in: connection)
+            try OwnNodeRows.follow(try OwnRoster.load(account: state.account, in: connection), in: connection)
         }
     }
 
     private struct Pending: Sendable {
         let secret: SecretBytes
-        let permanent: Int64
-        let permanentKey: X25519.PublicKey
-        let preSharedKey: SecretBytes
-        let nodeKey: X25519.PublicKey
-        /// One of the node's, for a person.
-        let address: String
+        let node: NodeEntry
         let oneTime: Int64
         /// The claim may have reached the node.
         let isSent: Bool
-        /// The roster entry that lists the node.
-        let sequence: UInt64
+        /// The roster entry that lists the node, when no other node has it.
+        let entry: UInt64?
+
+        /// One of the node's, for a person.
+        var address: String { node.addresses.first ?? "an unknown address" }
     }
 
-    /// Takes up a claim again, or writes down the permanent key, the roster entry and the secret of a new one.
+    /// Takes up a claim again, or writes down a new one.
     private func prepare(_ invite: Invite, oneTime: Int64?, in connection: Connection) throws -> Pending {
         if let pending = try Self.pending(in: connection) {
             if pending.secret == invite.secret { return pending }
             guard !pending.isSent else { throw DeviceError.hasNode }
             // Another invite, and nobody has seen the attempt before it.
-            try Self.remove(pending, in: connection)
+            try remove(pending, in: connection)
         }
         let roster = try OwnRoster.load(account: state.account, in: connection)
-        guard roster.nodes.isEmpty else { throw DeviceError.hasNode }
-        let keys = InviteKeys(secret: invite.secret)
-        let permanent = X25519.PrivateKey(random: state.random)
-        let permanentID = try InitiatorRows.insert(
-            key: permanent, preSharedKey: keys.grantPreSharedKey, node: invite.node, in: connection)
-        let oneTime = try oneTime ?? InitiatorRows.insertOneTime(keys, node: invite.node, in: connection)
-        let entry = try RosterEntry.next(
-            after: roster.newest, signedBy: state.local.keys, devices: roster.devices, nodes: [invite.node])
-        try OwnRoster.insert(entry, in: connection)
+        guard !roster.nodes.contains(where: { $0.noise == invite.node.noise }) || oneTime != nil else {
+            throw DeviceError.hasNode
+        }
+        guard roster.nodes.count < RosterEntry.maxNodes else { throw DeviceError.tooManyNodes }
+        let oneTime =
+            try oneTime
+            ?? InitiatorRows.insertOneTime(InviteKeys(secret: invite.secret), node: invite.node, in: connection)
         try connection.execute(
-            "INSERT INTO own_node (id, initiator, one_time, claim_secret) VALUES (1, ?, ?, ?)",
-            .integer(permanentID), .integer(oneTime), .secret(invite.secret))
+            "INSERT INTO claim (id, secret, node, one_time) VALUES (1, ?, ?, ?)", .secret(invite.secret),
+            .blob(invite.node.encoded), .integer(oneTime))
         guard let pending = try Self.pending(in: connection) else { throw DeviceError.damaged("a claim") }
         return pending
     }
 
     /// The claim that waits for its answer.
-    ///
-    /// - Throws: ``DeviceError/hasNode`` when one was answered.
     private static func pending(in connection: Connection) throws -> Pending? {
-        let row = try connection.first(
-            """
-            SELECT initiator, one_time, claim_secret, claim_sent, (SELECT max(sequence) FROM roster_entry) FROM own_node
-            """
-        ) { row throws(StoreError) in
+        let row = try connection.first("SELECT secret, node, one_time, sent, entry FROM claim") {
+            row throws(StoreError) in
             (
-                permanent: try row.integer(0), oneTime: try row.optionalInteger(1),
-                secret: row.isNull(2) ? nil : try row.secret(2), isSent: try row.flag(3),
-                sequence: try row.integer(4)
+                secret: try row.secret(0), node: try row.blob(1), oneTime: try row.integer(2),
+                isSent: try row.flag(3), entry: try row.optionalInteger(4)
             )
         }
         guard let row else { return nil }
-        guard let secret = row.secret, let oneTime = row.oneTime else { throw DeviceError.hasNode }
-        guard let permanent = try InitiatorRows.find(row.permanent, in: connection) else {
-            throw DeviceError.damaged("a claim")
-        }
         return Pending(
-            secret: secret, permanent: row.permanent,
-            permanentKey: permanent.credentials.initiatorKey.publicKey,
-            preSharedKey: permanent.credentials.preSharedKey, nodeKey: permanent.credentials.nodeKey,
-            address: permanent.addresses.first ?? "an unknown address", oneTime: oneTime, isSent: row.isSent,
-            sequence: UInt64(clamping: row.sequence))
+            secret: row.secret, node: try DeviceError.stored("a claim") { try NodeEntry(stored: row.node) },
+            oneTime: row.oneTime, isSent: row.isSent, entry: row.entry.map { UInt64(clamping: $0) })
     }
 
-    private static func remove(_ pending: Pending, in connection: Connection) throws(StoreError) {
-        try connection.execute("DELETE FROM own_node")
-        // The node does not keep this entry.
-        try OwnRoster.removeNewest(pending.sequence, in: connection)
-        try InitiatorRows.delete(pending.permanent, in: connection)
+    private func remove(_ pending: Pending, in connection: Connection) throws {
+        try connection.execute("DELETE FROM claim")
+        if let entry = pending.entry {
+            // No node keeps this entry.
+            try OwnRoster.removeNewest(entry, in: connection)
+            try OwnNodeRows.follow(try OwnRoster.load(account: state.account, in: connection), in: connection)
+            try connection.execute("DELETE FROM own_node WHERE node_key = ?", .blob(pending.node.noise.bytes))
+        }
         try InitiatorRows.delete(pending.oneTime, in: connection)
     }
 
     private func undo(_ pending: Pending) async throws {
         await connections.close(pending.oneTime)
-        try await state.store.write { try Self.remove(pending, in: $0) }
+        let current = try await state.store.read { try Self.pending(in: $0) } ?? pending
+        if current.entry == nil {
+            // The other nodes have an entry that lists it.
+            try await RosterFlow(state: state, connections: connections).change(.removeNode(pending.node.noise))
+        }
+        try await state.store.write { [self] in try remove(current, in: $0) }
+        let key = pending.node.noise.bytes
+        try await state.store.write { try $0.execute("DELETE FROM own_node WHERE node_key = ?", .blob(key)) }
     }
 }

@@ -27,14 +27,41 @@ struct Contact: Sendable {
     let initiator: Int64
     /// Why nothing can be brought to the contact any more.
     let problem: String?
+    /// The account's own other devices.
+    let isSelf: Bool
+    /// What is wrong with the contact's roster, in words.
+    let alarm: String?
+    /// A head that a message has named, and that the known roster does not have.
+    let wantedHead: [UInt8]?
 }
 
 /// Contacts in the store.
 enum ContactRows {
-    private static let columns = "SELECT id, account, name, state, verified, initiator, problem FROM contact"
+    private static let columns = """
+        SELECT id, account, name, state, verified, initiator, problem, is_self, alarm, wanted_head FROM contact
+        """
 
+    /// All contacts, without the account itself.
     static func all(in connection: Connection) throws -> [Contact] {
-        try connection.query(columns + " ORDER BY name", row: read).map { try decode($0) }
+        try connection.query(columns + " WHERE is_self = 0 ORDER BY name", row: read).map { try decode($0) }
+    }
+
+    /// The account's own other devices.
+    static func own(in connection: Connection) throws -> Contact {
+        guard let own = try connection.first(columns + " WHERE is_self = 1", row: read).map({ try decode($0) }) else {
+            throw DeviceError.damaged("no row of the account itself")
+        }
+        return own
+    }
+
+    static func insertSelf(
+        _ account: AccountPublicKey, initiator: Int64, in connection: Connection
+    ) throws(StoreError) {
+        try connection.execute(
+            """
+            INSERT INTO contact (account, name, name_is_given, state, verified, initiator, is_self)
+            VALUES (?, '', 1, ?, 1, ?, 1)
+            """, .blob(account.bytes), .integer(Contact.State.confirmed.rawValue), .integer(initiator))
     }
 
     static func find(_ id: Int64, in connection: Connection) throws -> Contact? {
@@ -56,13 +83,15 @@ enum ContactRows {
     }
 
     private typealias Fields = (
-        id: Int64, account: [UInt8], name: String, state: Int64, verified: Bool, initiator: Int64, problem: String?
+        id: Int64, account: [UInt8], name: String, state: Int64, verified: Bool, initiator: Int64, problem: String?,
+        isSelf: Bool, alarm: String?, wantedHead: [UInt8]?
     )
 
     private static func read(_ row: Row) throws(StoreError) -> Fields {
         (
             try row.integer(0), try row.blob(1), try row.text(2), try row.integer(3), try row.flag(4),
-            try row.integer(5), try row.optionalText(6)
+            try row.integer(5), try row.optionalText(6), try row.flag(7), try row.optionalText(8),
+            try row.optionalBlob(9)
         )
     }
 
@@ -70,7 +99,8 @@ enum ContactRows {
         Contact(
             id: fields.id, account: try DeviceError.stored("a contact") { try AccountPublicKey(fields.account) },
             name: fields.name, state: Contact.State(rawValue: fields.state) ?? .requested,
-            isVerified: fields.verified, initiator: fields.initiator, problem: fields.problem)
+            isVerified: fields.verified, initiator: fields.initiator, problem: fields.problem, isSelf: fields.isSelf,
+            alarm: fields.alarm, wantedHead: fields.wantedHead)
     }
 
     /// Adds a contact; `name` is what the person chose, else `claimed` is what the other side calls itself.
@@ -83,12 +113,33 @@ enum ContactRows {
             "INSERT INTO contact (account, name, name_is_given, state, initiator) VALUES (?, ?, ?, ?, ?)",
             .blob(account.bytes), .text(chosen), .flag(name != nil), .integer(state.rawValue), .integer(initiator))
         let id = connection.lastInsertRowID
+        try setRoster(roster, of: id, in: connection)
+        return id
+    }
+
+    /// Takes the place of the known chain.
+    static func setRoster(_ roster: Roster, of contact: Int64, in connection: Connection) throws(StoreError) {
+        try connection.execute("DELETE FROM contact_roster WHERE contact = ?", .integer(contact))
         for entry in roster.entries {
             try connection.execute(
-                "INSERT INTO contact_roster (contact, sequence, encoded) VALUES (?, ?, ?)", .integer(id),
+                "INSERT INTO contact_roster (contact, sequence, encoded) VALUES (?, ?, ?)", .integer(contact),
                 .integer(Int64(clamping: entry.sequence)), .blob(entry.encoded))
         }
-        return id
+    }
+
+    /// Remembers a head that the contact's chain must have, so that the chain is fetched.
+    static func want(_ head: RosterHead, of contact: Int64, in connection: Connection) throws(StoreError) {
+        try connection.execute(
+            "UPDATE contact SET wanted_head = ? WHERE id = ?", .blob(head.bytes), .integer(contact))
+    }
+
+    /// The chain was fetched: what is wrong with it, if anything.
+    static func looked(
+        at contact: Int64, alarm: String?, in connection: Connection
+    ) throws(StoreError) {
+        try connection.execute(
+            "UPDATE contact SET wanted_head = NULL, alarm = ? WHERE id = ?", alarm.map { .text($0) } ?? .null,
+            .integer(contact))
     }
 
     /// A name that no contact has: names are told by strangers, and must not pass for those of others.
@@ -111,7 +162,7 @@ enum ContactRows {
     ) throws(StoreError) -> Bool {
         let folded = ContactName.folded(name)
         var isTaken = false
-        try connection.forEach("SELECT name FROM contact WHERE id IS NOT ?", .optional(own)) {
+        try connection.forEach("SELECT name FROM contact WHERE id IS NOT ? AND is_self = 0", .optional(own)) {
             row throws(StoreError) in
             isTaken = ContactName.folded(try row.text(0)) == folded
             return isTaken ? .stop : .next
@@ -120,6 +171,7 @@ enum ContactRows {
     }
 
     static func roster(of contact: Contact, in connection: Connection) throws -> Roster {
+        if contact.isSelf { return try OwnRoster.load(account: contact.account, in: connection) }
         let entries = try connection.query(
             "SELECT encoded FROM contact_roster WHERE contact = ? ORDER BY sequence", .integer(contact.id)
         ) { row throws(StoreError) in try row.blob(0) }
@@ -138,6 +190,13 @@ enum ContactRows {
         let free = try freeName(claimed, account: contact.account, except: contact.id, in: connection)
         try connection.execute(
             "UPDATE contact SET name = ? WHERE id = ? AND name_is_given = 0", .text(free), .integer(contact.id))
+    }
+
+    /// Gives a contact the name that the person chose, or one that is free and like it.
+    static func rename(_ contact: Contact, to name: String, in connection: Connection) throws(StoreError) {
+        let free = try freeName(name, account: contact.account, except: contact.id, in: connection)
+        try connection.execute(
+            "UPDATE contact SET name = ?, name_is_given = 1 WHERE id = ?", .text(free), .integer(contact.id))
     }
 
     static func setVerified(_ contact: Int64, _ verified: Bool, in connection: Connection) throws(StoreError) {

@@ -1,4 +1,5 @@
 import Logging
+import SpeemIdentity
 import SpeemProtocol
 import SpeemStore
 import SpeemTransport
@@ -10,30 +11,41 @@ import SwiftProtobuf
     import Foundation
 #endif
 
-/// Takes queued envelopes to one contact's node, oldest first.
+/// Takes queued envelopes to where they wait for their readers: into the outbox of an own node, which brings them to the
+/// contact's; when no own node can be reached, straight to the contact's node; for other own devices, to an own node.
 ///
-/// Many are on their way at once, and the node keeps their order. After a refusal that passes, such as a full mailbox,
+/// Many are on their way at once, and the nodes keep their order. After a refusal that passes, such as a full mailbox,
 /// they go one at a time until nothing waits any more: what was on its way together with the refused one may have
 /// overtaken it, and nothing else does.
 struct Courier: Sendable {
     let state: DeviceState
     let connections: NodeConnections
+    let clock: WallClock
     /// Contacts whose node has refused something for now.
-    private let careful = ContactSet()
+    private let careful = SharedSet<Int64>()
+    /// Contacts whose node has said that it is full, and will say when it is not.
+    private let listening = SharedSet<Int64>()
+    let routes = KnownRoutes()
+    private let allClear: Signal
 
     /// Envelopes of one contact that are on their way at once.
     private static let window = 32
     /// The longest that a node's advice to wait is followed.
     private static let maxAdvice: UInt32 = 3_600_000
 
-    init(state: DeviceState, connections: NodeConnections) {
+    /// - Parameter allClear: notified when a node that was full has room again.
+    init(state: DeviceState, connections: NodeConnections, clock: WallClock, allClear: Signal) {
         self.state = state
         self.connections = connections
+        self.clock = clock
+        self.allClear = allClear
     }
 
     /// What came of a round.
     struct Outcome: Sendable {
         var stored = 0
+        /// Handed over to an own node.
+        var queued = 0
         /// Something is left that may succeed later.
         var isWaiting = false
         /// Why, in the words of the last failure.
@@ -51,6 +63,7 @@ struct Courier: Sendable {
 
         mutating func add(_ other: Outcome) {
             stored += other.stored
+            queued += other.queued
             isWaiting = isWaiting || other.isWaiting
             reason = other.reason ?? reason
             retryAfter = max(retryAfter, other.retryAfter)
@@ -84,38 +97,69 @@ struct Courier: Sendable {
         if let problem = contact.problem {
             return try await state.store.write { connection in
                 try OutgoingRows.fail(contact: id, reason: problem, in: connection)
-                try connection.execute("UPDATE contact SET renew = 0 WHERE id = ?", .integer(id))
+                try connection.execute(
+                    "UPDATE contact SET renew = 0, wanted_head = NULL, route_state = 0 WHERE id = ?", .integer(id))
+                try connection.execute("DELETE FROM sponsored WHERE contact = ?", .integer(id))
             }
         }
-        try await renewSession(contact, &outcome)
-        while true {
-            let limit = careful.contains(id) ? 1 : Self.window
-            let waiting = try await state.store.read {
-                try OutgoingRows.waiting(contact: id, limit: Int64(limit), in: $0)
-            }
-            guard !waiting.isEmpty else { return careful.remove(id) }
-            let connection = try await connections.connection(contact.initiator)
-            guard try await deposit(waiting, over: connection, &outcome) else {
-                careful.insert(id)
-                return
-            }
+        let problem = await visit(contact)
+        if let problem { outcome.wait(problem) }
+        do {
+            try await send(contact, &outcome)
+        } catch {
+            let words = "\(error)"
+            let now = clock.milliseconds()
+            try? await state.store.write { try OutgoingRows.trouble(words, contact: id, now: now, in: $0) }
+            throw error
         }
     }
 
-    /// A session that cannot be begun now holds nothing up: the old one still sends.
-    private func renewSession(_ contact: Contact, _ outcome: inout Outcome) async throws {
-        let isDue = try await state.store.read { connection in
-            try connection.first("SELECT renew FROM contact WHERE id = ?", .integer(contact.id)) {
-                row throws(StoreError) in try row.flag(0)
-            } ?? false
-        }
-        guard isDue else { return }
-        let connection = try await connections.connection(contact.initiator)
+    /// What else is to be done at the contact's node; what cannot be done now holds nothing up that is sealed.
+    private func visit(_ contact: Contact) async -> (any Error)? {
         do {
-            try await SessionRenewal(state: state).renew(contact, over: connection)
+            guard try await state.store.read({ try OutgoingRows.needsVisit(contact.id, in: $0) }) else { return nil }
+            let (connection, node) = try await connection(to: contact)
+            try await ContactVisit(
+                state: state, contact: contact, connection: connection, node: node, now: clock.seconds()
+            ).run()
+            return nil
         } catch {
-            state.logger.debug("no new session with contact \(contact.id): \(error)")
-            outcome.wait(error)
+            state.logger.debug("contact \(contact.id): \(error)")
+            return error
+        }
+    }
+
+    /// A connection to the first of the contact's nodes that can be reached.
+    private func connection(to contact: Contact) async throws -> (connection: ClientConnection, node: NodeEntry) {
+        let nodes =
+            contact.isSelf
+            ? try await state.listedNodes()
+            : try await state.store.read { try ContactRows.roster(of: contact, in: $0) }.nodes
+        guard !nodes.isEmpty else { throw DeviceError.contactWithoutNode(contact.name) }
+        return try await connections.connection(contact.initiator, atAnyOf: nodes)
+    }
+
+    private func send(_ contact: Contact, _ outcome: inout Outcome) async throws {
+        while true {
+            let limit = careful.contains(contact.id) ? 1 : Self.window
+            let waiting = try await state.store.read {
+                try OutgoingRows.waiting(contact: contact.id, limit: Int64(limit), in: $0)
+            }
+            guard !waiting.isEmpty else { return careful.remove(contact.id) }
+            if try await forward(waiting, to: contact) {
+                outcome.queued += waiting.count
+                continue
+            }
+            // A part of them may have been taken.
+            let rest = try await state.store.read {
+                try OutgoingRows.waiting(contact: contact.id, limit: Int64(limit), in: $0)
+            }
+            guard !rest.isEmpty else { continue }
+            let connection = try await connection(to: contact).connection
+            guard try await deposit(rest, to: contact, over: connection, &outcome) else {
+                careful.insert(contact.id)
+                return
+            }
         }
     }
 
@@ -123,12 +167,15 @@ struct Courier: Sendable {
     ///
     /// - Returns: false when one was refused for now.
     private func deposit(
-        _ envelopes: [OutgoingEnvelope], over connection: ClientConnection, _ outcome: inout Outcome
+        _ envelopes: [OutgoingEnvelope], to contact: Contact, over connection: ClientConnection,
+        _ outcome: inout Outcome
     ) async throws -> Bool {
         let deposits = Self.deposits(envelopes)
         let responses = try await connection.request(
             all: deposits.map { deposit in .with { $0.deposit = .init(deposit) } })
         var refusals: [RefusalError] = []
+        // The contact's roster says something else by now.
+        var isOutdated = false
         var results: [(envelope: OutgoingEnvelope, failure: String?)] = []
         for (deposit, response) in zip(deposits, responses) {
             for (envelope, refusal) in zip(deposit, try Self.outcomes(of: response, count: deposit.count)) {
@@ -137,6 +184,10 @@ struct Courier: Sendable {
                     continue
                 }
                 let error = RefusalError(refusal)
+                isOutdated = isOutdated || error.code == .nodeRetired || error.code == .unknownMailbox
+                if error.code == .mailboxFull || error.code == .nodeFull {
+                    awaitAllClear(of: contact, over: connection)
+                }
                 if error.isTemporary {
                     refusals.append(error)
                 } else {
@@ -146,7 +197,12 @@ struct Courier: Sendable {
             }
         }
         let settled = results
+        let fetchRoster = isOutdated
         try await state.store.write { connection in
+            if fetchRoster {
+                try ContactRows.want(
+                    ContactRows.roster(of: contact, in: connection).head, of: contact.id, in: connection)
+            }
             for (envelope, failure) in settled {
                 if let failure {
                     try OutgoingRows.failed(envelope, reason: failure, in: connection)
@@ -158,6 +214,18 @@ struct Courier: Sendable {
         outcome.stored += settled.count { $0.failure == nil }
         for refusal in refusals { outcome.wait(refusal) }
         return refusals.isEmpty
+    }
+
+    /// Tries again as soon as the node says that there is room.
+    private func awaitAllClear(of contact: Contact, over connection: ClientConnection) {
+        guard listening.insert(contact.id) else { return }
+        Task {
+            for await push in connection.pushes {
+                if case .allClear = push.kind { break }
+            }
+            listening.remove(contact.id)
+            allClear.notify()
+        }
     }
 
     /// Envelopes of one message that follow each other, as one deposit: the body travels once, and is kept once.

@@ -54,7 +54,7 @@ actor CourierQueue {
         newest[contact]?.hasBegun = true
         defer { if newest[contact]?.number == number { newest[contact] = nil } }
         let outcome = try await round(contact)
-        if outcome.stored > 0 { news.notify() }
+        if outcome.stored > 0 || outcome.queued > 0 { news.notify() }
         return outcome
     }
 }

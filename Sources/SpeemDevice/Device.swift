@@ -12,6 +12,7 @@ public final class Device: Sendable {
     let reader: MailReader
     let courier: CourierQueue
     let supply: PrekeySupply
+    let reports: OutboxReports
     let clock: WallClock
     let inviteLifetime: Int64
     /// The longest that failed work waits.
@@ -26,15 +27,17 @@ public final class Device: Sendable {
     let retryAll = Signal()
     /// Prekeys may have become few.
     let supplyIsDue = Signal()
-    /// The account has a node now.
-    let claimed = Signal()
+    /// The account has other nodes than before.
+    let nodesChanged = Signal()
+    /// What was left on a node may be opened now.
+    let lookAgain = Signal()
 
     /// Makes the identity in a new store, and returns the account's recovery words, to be shown once.
     ///
     /// - Throws: ``DeviceError``, ``SpeemStore/StoreError``.
     public static func initialise(_ config: Config) async throws -> RecoveryWords {
         if !config.name.isEmpty { try DeviceError.check(name: config.name) }
-        let identity = try DeviceState.create(name: config.name)
+        let identity = try DeviceState.create(name: config.name, deviceName: config.deviceName)
         let store = try await openStore(config, firstCommit: identity.insert)
         await store.close()
         guard store.report.isNew else { throw DeviceError.alreadyInitialised }
@@ -87,14 +90,18 @@ public final class Device: Sendable {
         inviteLifetime = config.inviteLifetime
         poll = .seconds(config.poll)
         let supplyIsDue = supplyIsDue
+        let lookAgain = lookAgain
         reader = MailReader(state: state, connections: connections, clock: clock) { events in
             guard !events.isEmpty else { return }
             news.notify()
             for case .contactRequest in events { supplyIsDue.notify() }
+            // What another device has told may explain what was left on a node.
+            for case .synchronised in events { lookAgain.notify() }
             // Receipts and answers may be waiting now.
             work.notify()
         }
-        let courier = Courier(state: state, connections: connections)
+        let courier = Courier(state: state, connections: connections, clock: clock, allClear: retryAll)
+        reports = OutboxReports(state: state, clock: clock)
         self.courier = CourierQueue(news: news) { await courier.deliver(to: $0) }
         supply = PrekeySupply(state: state, connections: connections, clock: clock)
     }
@@ -123,19 +130,42 @@ public final class Device: Sendable {
         var report = SyncReport()
         // At the same time: when the own node is away, what waits for others still goes out.
         async let sent = deliverAll()
-        do {
-            report.received = try await reader.drain(subscribe: false).count
-            try await supply.refill()
-        } catch DeviceError.noNode {
-            report.problem = nil
-        } catch {
-            report.problem = "\(error)"
-        }
+        await read(&report)
         var outcome = await sent
-        // Answers to what was read bring no new mail at once: a second look at the own node is not needed.
-        if report.received > 0 { outcome = await deliverAll() }
+        // Answers to what was read bring no new mail at once, unless somebody had to be looked up first.
+        if report.received > 0 {
+            outcome = await deliverAll()
+            if (try? await reader.hasEarly()) == true {
+                await read(&report)
+                outcome = await deliverAll()
+            }
+        }
         if outcome.isWaiting { report.problem = outcome.reason }
         return report
+    }
+
+    private func read(_ report: inout SyncReport) async {
+        do {
+            for node in try await state.ownNodes() {
+                do {
+                    let read = try await reader.drain(node, subscribe: false)
+                    report.received += read.count
+                    try await visit(node, over: read.connection)
+                } catch {
+                    // One that is not listed any more may be gone.
+                    if !node.isRetired { report.problem = "\(error)" }
+                }
+            }
+            try await supply.refill()
+        } catch {
+            report.problem = report.problem ?? "\(error)"
+        }
+    }
+
+    /// What is to be done at an own node besides reading mail.
+    func visit(_ node: OwnNode, over connection: ClientConnection) async throws {
+        try await NodeVisit(state: state, connections: connections, node: node).run(over: connection)
+        if try await reports.fetch(over: connection) { news.notify() }
     }
 
     private func deliverAll() async -> Courier.Outcome {

@@ -23,12 +23,49 @@ extension DeviceControl {
         let device = device
         let outcome = await Deadline.wait(Self.patience) { try? await device.courier.deliver(to: contact.id) } ?? nil
         device.work.notify()
-        let state = try await device.state.store.read { try MessageRows.state(of: id, in: $0) } ?? .queued
+        var state = try await device.state.store.read { try MessageRows.state(of: id, in: $0) } ?? .waiting
+        if state == .queued { state = try await afterQueued(id) }
         var result: [String: JSON] = [
             "contact": .string(contact.name), "id": .string(Hex.encode(id.bytes)), "state": .string(state.word),
         ]
-        if state == .queued { result["reason"] = .string(outcome?.reason ?? "the node has not answered yet") }
+        if state == .waiting { result["reason"] = .string(outcome?.reason ?? "the node has not answered yet") }
         return .object(result)
+    }
+
+    /// How long "queued" is waited with, because "stored" often comes at once.
+    private static let forwardPatience: Duration = .seconds(2)
+
+    /// How far a message has come a moment after an own node had it.
+    private func afterQueued(_ id: MessageID) async throws -> MessageState {
+        let device = device
+        // Before the look: what comes meanwhile is not missed.
+        let news = device.news.subscribe()
+        @Sendable func current() async -> MessageState {
+            (try? await device.state.store.read { try MessageRows.state(of: id, in: $0) }) ?? .queued
+        }
+        let isDaemon = isDaemon
+        let state = await Deadline.wait(Self.forwardPatience) {
+            if isDaemon {
+                var state = await current()
+                guard state == .queued else { return state }
+                for await _ in news {
+                    state = await current()
+                    guard state == .queued else { break }
+                }
+                return state
+            }
+            // Nobody listens to the node's reports.
+            var pause: Duration = .milliseconds(10)
+            while !Task.isCancelled {
+                _ = try? await device.reports.fetch(over: try await device.connections.own())
+                let state = await current()
+                guard state == .queued else { return state }
+                try? await Task.sleep(for: pause)
+                pause = min(pause * 2, .milliseconds(500))
+            }
+            return .queued
+        }
+        return state ?? .queued
     }
 
     /// Received messages behind the number `after`. `read`: the caller has shown everything up to this number.
@@ -36,7 +73,7 @@ extension DeviceControl {
         let after = parameters["after"]?.integerValue
         let read = parameters["read"]?.integerValue
         if let read {
-            try await device.state.store.write { try MessageRows.markRead(upTo: read, in: $0) }
+            try await device.markRead(upTo: read)
         }
         // Once for a listing, before its first page.
         let problem = after == nil && read == nil ? await syncIfAlone() : nil
@@ -98,7 +135,7 @@ extension DeviceControl {
                 guard let newest = page.messages.last?.number else { return }
                 last = newest
                 // After they were written: a caller that is gone gets them again.
-                try await device.state.store.write { try MessageRows.markRead(upTo: newest, in: $0) }
+                try await device.markRead(upTo: newest)
             }
         }
         try await reportAll()

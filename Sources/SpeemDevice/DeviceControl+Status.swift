@@ -13,14 +13,14 @@ extension DeviceControl {
         let state = device.state
         let read = try await state.store.read { connection in
             (
-                node: try OwnNode.find(in: connection), contacts: try ContactRows.all(in: connection).count,
+                nodes: try OwnNodeRows.all(account: state.account, in: connection),
+                contacts: try ContactRows.all(in: connection).count,
                 messages: try MessageRows.counts(in: connection), outgoing: try OutgoingRows.count(in: connection),
                 rejected: try connection.first("SELECT rejected FROM device") { row throws(StoreError) in
                     try row.integer(0)
                 } ?? 0
             )
         }
-        let roster = try await state.roster()
         var result: [String: JSON] = [
             "role": .string("device"),
             "version": .string(SpeemVersion.text),
@@ -35,19 +35,20 @@ extension DeviceControl {
             "rejected": .integer(read.rejected),
             "key": .string("file"),
         ]
-        if let node = read.node, node.isClaimed {
+        if let node = read.nodes.first(where: { !$0.isRetired }) {
             result["node"] = .object([
-                "addresses": .array(roster.nodes.first?.addresses.map { .string($0) } ?? []),
-                "reachable": .bool(await isReachable(node.initiator)),
+                "addresses": .array(node.entry.addresses.map { .string($0) }),
+                "reachable": .bool(await isReachable(node.entry)),
             ])
         }
         return .object(result)
     }
 
-    private func isReachable(_ initiator: Int64) async -> Bool {
+    func isReachable(_ node: NodeEntry) async -> Bool {
         let connections = device.connections
+        let initiator = device.state.ownInitiator
         return await Deadline.wait(Self.pingPatience) {
-            (try? await connections.request(.with { $0.ping = WirePing() }, over: initiator)) != nil
+            (try? await connections.connection(initiator, at: node).request(.with { $0.ping = WirePing() })) != nil
         } ?? false
     }
 }

@@ -66,7 +66,7 @@ public struct DeviceControl: ControlHandler {
         defer { device.supplyIsDue.notify() }
         let invite = try await InviteFlow(
             state: device.state, connections: device.connections, clock: device.clock
-        ).make(lifetime: lifetime)
+        ).make(.contact, lifetime: lifetime)
         return .object([
             "kind": .string("contact"), "invite": .string(invite.text), "qr": .string(invite.qrText),
             "expires": .integer(Int64(clamping: invite.expires)),
@@ -98,7 +98,7 @@ public struct DeviceControl: ControlHandler {
 
     private func claim(_ invite: Invite) async throws -> JSON {
         try await ClaimFlow(state: device.state, connections: device.connections).claim(invite)
-        device.claimed.notify()
+        device.nodesChanged.notify()
         var result: [String: JSON] = [
             "kind": .string("claim"), "node_key": .string(Hex.encode(invite.node.noise.bytes)),
             "addresses": .array(invite.node.addresses.map { .string($0) }),

@@ -11,8 +11,17 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
     case identityMissing
     /// There is no own node yet.
     case noNode
-    /// There is an own node already.
+    /// The node is the account's already, or another claim is not settled.
     case hasNode
+    case tooManyNodes
+    /// No listed device has this name.
+    case unknownDevice(String, known: [String])
+    /// No own node has this address or key.
+    case unknownNode(String, known: [String])
+    /// The contact's roster lists no node.
+    case contactWithoutNode(String)
+    /// No message has this id.
+    case unknownMessage(String)
     case unknownContact(String, nearest: String?)
     case nameTaken(String)
     case badName(String)
@@ -39,7 +48,12 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         case .identityMissing:
             "the store holds no identity, although it is not new; no new one is made in its place"
         case .noNode: "this account has no node yet"
-        case .hasNode: "this account has a node already"
+        case .hasNode: "this node belongs to this account already, or another one is being claimed"
+        case .tooManyNodes: "an account has at most \(RosterEntry.maxNodes) nodes"
+        case .unknownDevice(let name, _): "there is no device \"\(name)\""
+        case .unknownNode(let name, _): "there is no node \"\(name)\""
+        case .contactWithoutNode(let name): "\"\(name)\" has no node"
+        case .unknownMessage(let id): "there is no message \"\(id)\""
         case .unknownContact(let name, _): "there is no contact \"\(name)\""
         case .nameTaken(let name): "there is a contact \"\(name)\" already"
         case .badName(let reason): "this name cannot be used: \(reason)"
@@ -61,7 +75,12 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         case .alreadyInitialised: "its contacts and messages stay; to begin anew choose another data folder"
         case .identityMissing: "put the backup of the data folder back"
         case .noNode: "run speem accept with the claim invite that the node shows"
-        case .hasNode: "one node for an account is supported so far"
+        case .hasNode: "speem nodes lists the account's nodes"
+        case .tooManyNodes: "put a new one into the place of an old one: speem nodes replace"
+        case .unknownDevice(_, let known): known.isEmpty ? nil : "the devices are: " + known.joined(separator: ", ")
+        case .unknownNode(_, let known): known.isEmpty ? nil : "the nodes are: " + known.joined(separator: ", ")
+        case .contactWithoutNode: "it can be reached again when it has taken one"
+        case .unknownMessage: "speem sent --ids and speem outbox list them"
         case .unknownContact(_, let nearest):
             nearest.map { "did you mean \"\($0)\"?" } ?? "speem contacts lists them"
         case .nameTaken: "choose another with --name"

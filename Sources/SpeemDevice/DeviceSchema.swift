@@ -9,8 +9,9 @@ enum DeviceSchema {
     ]
 
     private static let tables = [
-        // prekey_epoch: of the newest prekeys. prekey_number: the highest that a prekey was given. prekey_uploaded: the
-        // epoch of the signed prekey that the node is known to have.
+        // prekey_epoch: of the newest prekeys. prekey_number: the highest that a prekey was given. own_initiator: opens the
+        // account's own nodes. recovery_key, recovery_psk: what nodes are told of the recovery grant. stamp: the highest
+        // counter of a register that was seen. grants_version: counts the changes of node_grant and node_grant_revoked.
         """
         CREATE TABLE device (
             id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -19,37 +20,64 @@ enum DeviceSchema {
             name TEXT NOT NULL,
             prekey_epoch INTEGER NOT NULL DEFAULT 0,
             prekey_number INTEGER NOT NULL DEFAULT 0,
-            prekey_uploaded INTEGER NOT NULL DEFAULT 0,
+            own_initiator INTEGER REFERENCES initiator (id),
+            recovery_key BLOB, recovery_psk BLOB,
+            stamp INTEGER NOT NULL DEFAULT 0,
+            grants_version INTEGER NOT NULL DEFAULT 0,
             rejected INTEGER NOT NULL DEFAULT 0
         ) STRICT
         """,
         "CREATE TABLE roster_entry (sequence INTEGER PRIMARY KEY, encoded BLOB NOT NULL) STRICT",
-        // What opens connections to one node: addresses in lines. counter: reserved up to and including this one.
-        // one_time: an invite's key, which others may hold, too.
+        // What opens connections for one purpose. node: the entry of the only node that a one-time key is for; else the nodes
+        // are in the roster of whoever owns them. counter: reserved up to and including this one. one_time: an invite's key,
+        // which others may hold, too.
         """
         CREATE TABLE initiator (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             key BLOB NOT NULL, pre_shared_key BLOB NOT NULL,
-            node_key BLOB NOT NULL, addresses TEXT NOT NULL,
+            node BLOB,
             counter INTEGER NOT NULL DEFAULT 0,
             one_time INTEGER NOT NULL
         ) STRICT
         """,
-        // claim_secret: set until the node has confirmed the claim. claim_sent: it may have been asked, and granted.
+        // The claim of a node that is not answered yet. sent: the node may have been asked, and have granted it. entry: the
+        // number of the roster entry that lists it, when no other node has that entry yet.
         """
-        CREATE TABLE own_node (
+        CREATE TABLE claim (
             id INTEGER PRIMARY KEY CHECK (id = 1),
-            initiator INTEGER NOT NULL REFERENCES initiator (id),
-            one_time INTEGER REFERENCES initiator (id),
-            claim_secret BLOB,
-            claim_sent INTEGER NOT NULL DEFAULT 0,
-            node_epoch BLOB,
-            commit_number INTEGER NOT NULL DEFAULT 0
+            secret BLOB NOT NULL,
+            node BLOB NOT NULL,
+            one_time INTEGER NOT NULL REFERENCES initiator (id),
+            entry INTEGER,
+            sent INTEGER NOT NULL DEFAULT 0
         ) STRICT
         """,
-        // redeem_secret: of the reciprocal invite, until it is redeemed; redeem_one_time: its key; redeem_key: the
-        // permanent one that it is redeemed for. renew: our next message begins a new session. problem: why nothing can
-        // be brought to the contact any more.
+        // What is known of the account's nodes. node: the entry, of one that is not listed any more, too: it is drained as long
+        // as it answers. prekeys: the epoch of the signed prekey that it is known to have. grants: the digest of its grants when
+        // they were the same as here; grants_version: of those here, then.
+        """
+        CREATE TABLE own_node (
+            node_key BLOB PRIMARY KEY,
+            node BLOB NOT NULL,
+            node_epoch BLOB,
+            commit_number INTEGER NOT NULL DEFAULT 0,
+            prekeys INTEGER NOT NULL DEFAULT 0,
+            grants BLOB, grants_version INTEGER,
+            retired INTEGER NOT NULL DEFAULT 0
+        ) STRICT, WITHOUT ROWID
+        """,
+        // The account's grants as its nodes know them, and the keys that were withdrawn: carried from one node to another.
+        """
+        CREATE TABLE node_grant (
+            initiator_key BLOB PRIMARY KEY, encoded BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE TABLE node_grant_revoked (initiator_key BLOB PRIMARY KEY) STRICT, WITHOUT ROWID",
+        // is_self: the account's own other devices. redeem_secret: of the invite that was offered, until it is redeemed;
+        // redeem_one_time: its key; redeem_key: the permanent one that it is redeemed for. renew: our next message begins a
+        // new session. problem: why nothing can be brought to the contact any more. wanted_head: a head that a message named
+        // and the known chain has not. alarm: what is wrong with the contact's chain. route, route_key, route_psk: of the own
+        // nodes to the contact; route_state: RouteState.
         """
         CREATE TABLE contact (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -59,11 +87,16 @@ enum DeviceSchema {
             state INTEGER NOT NULL,
             verified INTEGER NOT NULL DEFAULT 0,
             initiator INTEGER NOT NULL REFERENCES initiator (id),
+            is_self INTEGER NOT NULL DEFAULT 0,
             redeem_secret BLOB,
             redeem_one_time INTEGER REFERENCES initiator (id),
             redeem_key INTEGER REFERENCES initiator (id),
             renew INTEGER NOT NULL DEFAULT 0,
-            problem TEXT
+            problem TEXT,
+            wanted_head BLOB,
+            alarm TEXT,
+            route BLOB, route_key BLOB, route_psk BLOB,
+            route_state INTEGER NOT NULL DEFAULT 0
         ) STRICT
         """,
         """
@@ -71,6 +104,25 @@ enum DeviceSchema {
             contact INTEGER NOT NULL REFERENCES contact (id) ON DELETE CASCADE,
             sequence INTEGER NOT NULL, encoded BLOB NOT NULL,
             PRIMARY KEY (contact, sequence)
+        ) STRICT, WITHOUT ROWID
+        """,
+        // Which one-time keys at own nodes opened the way for a device of a contact: withdrawn when the device is removed.
+        """
+        CREATE TABLE contact_key (
+            contact INTEGER NOT NULL REFERENCES contact (id) ON DELETE CASCADE,
+            device BLOB NOT NULL, one_time_key BLOB NOT NULL,
+            PRIMARY KEY (contact, device, one_time_key)
+        ) STRICT, WITHOUT ROWID
+        """,
+        // The way in at a contact's node for another own device: made by this one. state: SponsorRows.State.
+        """
+        CREATE TABLE sponsored (
+            contact INTEGER NOT NULL REFERENCES contact (id) ON DELETE CASCADE,
+            device BLOB NOT NULL,
+            secret BLOB NOT NULL,
+            expires INTEGER NOT NULL,
+            state INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (contact, device)
         ) STRICT, WITHOUT ROWID
         """,
         // used: counts up with every message, so that the session that was used last is found.
@@ -83,7 +135,8 @@ enum DeviceSchema {
             used INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID
         """,
-        // outgoing: 1 for a message that was sent. state: MessageState. sent_ms: the sender's clock.
+        // outgoing: 1 for a message that was sent, here or on another own device. state: MessageState. sent_ms: the sender's
+        // clock. deleted: nothing is left of it but its id.
         """
         CREATE TABLE message (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -93,11 +146,28 @@ enum DeviceSchema {
             text TEXT NOT NULL,
             sent_ms INTEGER NOT NULL,
             state INTEGER NOT NULL,
+            deleted INTEGER NOT NULL DEFAULT 0,
             UNIQUE (contact, outgoing, message_id)
         ) STRICT
         """,
-        // An envelope for one device of a contact. stored: the far node has it. failure: why it was given up; then header
-        // and body are empty.
+        "CREATE INDEX message_time ON message (sent_ms)",
+        // What was told of a message before it came itself.
+        """
+        CREATE TABLE early_mark (
+            message_id BLOB PRIMARY KEY,
+            progress INTEGER NOT NULL, seen INTEGER NOT NULL, deleted INTEGER NOT NULL, made INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        // A body on its way, encrypted under `key`, kept once for all its envelopes.
+        """
+        CREATE TABLE outgoing_body (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, message_id BLOB NOT NULL, key BLOB NOT NULL, ciphertext BLOB NOT NULL,
+            recipient INTEGER NOT NULL REFERENCES contact (id) ON DELETE CASCADE
+        ) STRICT
+        """,
+        // An envelope for one device of a contact. header: NULL until there is a session to seal it in. state: OutgoingState.
+        // item: of the outbox of the own node that has it. failure: why it was given up; then header and body are gone. trouble,
+        // trouble_ms: what keeps it waiting, and since when.
         """
         CREATE TABLE outgoing (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -105,13 +175,63 @@ enum DeviceSchema {
             device BLOB NOT NULL,
             message_id BLOB NOT NULL,
             keep_until_delivered INTEGER NOT NULL,
-            envelope_id BLOB NOT NULL, header BLOB NOT NULL, body BLOB NOT NULL,
-            stored INTEGER NOT NULL DEFAULT 0,
-            failure TEXT
+            envelope_id BLOB NOT NULL, header BLOB,
+            body INTEGER REFERENCES outgoing_body (id),
+            state INTEGER NOT NULL DEFAULT 0,
+            item BLOB, item_node BLOB,
+            failure TEXT,
+            trouble TEXT, trouble_ms INTEGER
         ) STRICT
         """,
-        "CREATE INDEX outgoing_waiting ON outgoing (contact, stored, id)",
+        "CREATE INDEX outgoing_waiting ON outgoing (contact, state, id)",
         "CREATE INDEX outgoing_message ON outgoing (message_id)",
+        "CREATE INDEX outgoing_body_use ON outgoing (body)",
+        "CREATE INDEX outgoing_item ON outgoing (item) WHERE item IS NOT NULL",
+        // Settings and names that own devices agree on.
+        """
+        CREATE TABLE register (
+            key BLOB PRIMARY KEY, value BLOB NOT NULL, counter INTEGER NOT NULL, device BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        // What the person has to be told, once: about a device, whose name may come later, or in words.
+        """
+        CREATE TABLE notice (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, device BLOB, text TEXT NOT NULL,
+            shown INTEGER NOT NULL DEFAULT 0
+        ) STRICT
+        """,
+        // Devices that ask to be linked: until the person says yes or no.
+        """
+        CREATE TABLE link_request (
+            device BLOB PRIMARY KEY,
+            entry BLOB NOT NULL, initiator_key BLOB NOT NULL, name TEXT NOT NULL,
+            invite INTEGER NOT NULL REFERENCES invite (id),
+            answer INTEGER NOT NULL DEFAULT 0, history_since INTEGER
+        ) STRICT, WITHOUT ROWID
+        """,
+        // This device asks to be linked: until it is listed.
+        """
+        CREATE TABLE link (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            secret BLOB NOT NULL, inviter_device BLOB NOT NULL, head BLOB NOT NULL,
+            node BLOB NOT NULL,
+            one_time INTEGER NOT NULL REFERENCES initiator (id),
+            expires INTEGER NOT NULL,
+            device BLOB, envelope_id BLOB, header BLOB, body BLOB
+        ) STRICT
+        """,
+        // The history that is fetched from another own device.
+        """
+        CREATE TABLE history (
+            device BLOB PRIMARY KEY,
+            session BLOB NOT NULL, since_ms INTEGER NOT NULL, total INTEGER NOT NULL DEFAULT 0,
+            received INTEGER NOT NULL DEFAULT 0, asked_ms INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        // Envelopes whose sender is not known yet: they stay on the node for a while.
+        """
+        CREATE TABLE early_envelope (hash BLOB PRIMARY KEY, made INTEGER NOT NULL) STRICT, WITHOUT ROWID
+        """,
         // made: Unix seconds. signed_epoch, signed_number: the signed prekey of a message that begins a session.
         """
         CREATE TABLE seen_envelope (
@@ -127,12 +247,13 @@ enum DeviceSchema {
             PRIMARY KEY (epoch, number, kind)
         ) STRICT, WITHOUT ROWID
         """,
-        // own: 1 for an invite that the person made, 0 for one offered in return inside a contact request.
+        // own: 1 for an invite that the person made, 0 for one offered in return inside a contact request. kind: Invite.Kind.
         """
         CREATE TABLE invite (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             secret BLOB NOT NULL UNIQUE,
             own INTEGER NOT NULL,
+            kind INTEGER NOT NULL,
             expires INTEGER NOT NULL,
             registered INTEGER NOT NULL DEFAULT 0,
             used INTEGER NOT NULL DEFAULT 0
@@ -142,7 +263,7 @@ enum DeviceSchema {
         """
         CREATE TABLE pending_accept (
             secret BLOB PRIMARY KEY,
-            account BLOB NOT NULL, head BLOB NOT NULL,
+            account BLOB NOT NULL, head BLOB NOT NULL, inviter_device BLOB NOT NULL,
             name TEXT,
             initiator INTEGER NOT NULL REFERENCES initiator (id),
             one_time INTEGER NOT NULL REFERENCES initiator (id),

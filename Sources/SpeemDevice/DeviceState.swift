@@ -3,6 +3,7 @@ import SpeemCrypto
 import SpeemIdentity
 import SpeemSessions
 import SpeemStore
+import SpeemSync
 
 /// What all parts of a device share: its store and keys.
 struct DeviceState: Sendable {
@@ -10,42 +11,61 @@ struct DeviceState: Sendable {
     let local: LocalParty
     /// What contacts are told.
     let name: String
+    /// Opens the account's own nodes.
+    let ownInitiator: Int64
     let random: SystemRandomSource
     let logger: Logger
 
     var account: AccountPublicKey { local.account }
     var id: DeviceID { local.keys.entry.id }
 
-    /// A new account with this as its first device: the account's recovery words, and what writes the identity into a
-    /// new store.
-    static func create(
-        name: String
-    ) throws -> (words: RecoveryWords, insert: @Sendable (Connection) throws -> Void) {
-        let random = SystemRandomSource()
-        let account = AccountKey(random: random)
-        let keys = DeviceKeys(random: random)
+    /// What writes an identity into a new store.
+    typealias Insert = @Sendable (Connection) throws -> Void
+
+    /// A new account with this as its first device: the account's recovery words, and what writes the identity.
+    static func create(name: String, deviceName: String) throws -> (words: RecoveryWords, insert: Insert) {
+        let account = AccountKey(random: SystemRandomSource())
+        let keys = DeviceKeys(random: SystemRandomSource())
         let genesis = try RosterEntry.genesis(account: account, devices: [keys.entry], nodes: [])
-        let insert: @Sendable (Connection) throws -> Void = { connection in
+        let recovery = account.recoveryGrant
+        let insert: Insert = { connection in
+            try Self.insert(keys, account: account.publicKey, name: name, in: connection)
             try connection.execute(
-                """
-                INSERT INTO device (id, signing, identity, seal, noise, account, name)
-                VALUES (1, ?, ?, ?, ?, ?, ?)
-                """, .secret(keys.signing.seed), .secret(keys.identity.secret), .secret(keys.seal.secret),
-                .secret(keys.noise.secret), .blob(account.publicKey.bytes), .text(name))
+                "UPDATE device SET recovery_key = ?, recovery_psk = ?", .blob(recovery.initiatorKey.publicKey.bytes),
+                .secret(recovery.preSharedKey))
             try OwnRoster.insert(genesis, in: connection)
+            try RegisterRows.set(
+                .deviceName(keys.entry.id), to: Array(deviceName.utf8), by: keys.entry.id, in: connection)
         }
         return (account.words, insert)
+    }
+
+    /// What every device's store begins with: its keys, what opens the own nodes, and the account's other devices as a
+    /// contact of a kind.
+    static func insert(
+        _ keys: DeviceKeys, account: AccountPublicKey, name: String, in connection: Connection
+    ) throws {
+        let random = SystemRandomSource()
+        try connection.execute(
+            "INSERT INTO device (id, signing, identity, seal, noise, account, name) VALUES (1, ?, ?, ?, ?, ?, ?)",
+            .secret(keys.signing.seed), .secret(keys.identity.secret), .secret(keys.seal.secret),
+            .secret(keys.noise.secret), .blob(account.bytes), .text(name))
+        let initiator = try InitiatorRows.insert(
+            key: X25519.PrivateKey(random: random), preSharedKey: random.secret(32), in: connection)
+        try connection.execute("UPDATE device SET own_initiator = ?", .integer(initiator))
+        try ContactRows.insertSelf(account, initiator: initiator, in: connection)
     }
 
     /// Reads the device's identity.
     static func load(store: Store, logger: Logger) async throws -> DeviceState {
         let row = try await store.read { connection in
             try connection.first(
-                "SELECT signing, identity, seal, noise, account, name FROM device"
+                "SELECT signing, identity, seal, noise, account, name, own_initiator FROM device"
             ) { row throws(StoreError) in
                 (
                     signing: try row.secret(0), identity: try row.secret(1), seal: try row.secret(2),
-                    noise: try row.secret(3), account: try row.blob(4), name: try row.text(5)
+                    noise: try row.secret(3), account: try row.blob(4), name: try row.text(5),
+                    initiator: try row.integer(6)
                 )
             }
         }
@@ -53,32 +73,11 @@ struct DeviceState: Sendable {
         let keys = try DeviceKeys(signing: row.signing, identity: row.identity, seal: row.seal, noise: row.noise)
         return DeviceState(
             store: store, local: LocalParty(account: try AccountPublicKey(row.account), keys: keys), name: row.name,
-            random: SystemRandomSource(), logger: logger)
+            ownInitiator: row.initiator, random: SystemRandomSource(), logger: logger)
     }
 
     func roster() async throws -> Roster {
         let account = account
         return try await store.read { try OwnRoster.load(account: account, in: $0) }
-    }
-}
-
-/// The account's own chain.
-enum OwnRoster {
-    static func load(account: AccountPublicKey, in connection: Connection) throws -> Roster {
-        let entries = try connection.query("SELECT encoded FROM roster_entry ORDER BY sequence") {
-            row throws(StoreError) in try row.blob(0)
-        }
-        return try DeviceError.stored("an own roster entry") { try Roster(verifying: entries, account: account) }
-    }
-
-    static func insert(_ entry: RosterEntry, in connection: Connection) throws(StoreError) {
-        try connection.execute(
-            "INSERT INTO roster_entry (sequence, encoded) VALUES (?, ?)",
-            .integer(Int64(clamping: entry.sequence)), .blob(entry.encoded))
-    }
-
-    static func removeNewest(_ sequence: UInt64, in connection: Connection) throws(StoreError) {
-        try connection.execute(
-            "DELETE FROM roster_entry WHERE sequence = ?", .integer(Int64(clamping: sequence)))
     }
 }

@@ -38,17 +38,23 @@ struct IncomingMail: Sendable {
         case receipt
         case contactRequest(contact: Int64)
         case contactAccepted(contact: Int64)
+        /// A new device asks to be linked.
+        case linkRequest(name: String)
+        /// From another own device.
+        case synchronised
+        /// A contact has told something that the person need not know.
+        case notice
         case duplicate
         /// It cannot be opened, or its sender may not send it.
         case rejected(String)
-        /// What this device has stored does not let it be opened: it stays on the node.
+        /// What this device has stored does not let it be opened, or its sender is not known yet: it stays on the node.
         case kept(String)
     }
 
     /// Takes a batch, in order, and queues one receipt for each contact whose texts were in it.
     func take(_ envelopes: [WireEnvelope], in connection: Connection) throws -> [Event] {
         var events: [Event] = []
-        var delivered: [Int64: [MessageID]] = [:]
+        var delivered: [Int64: [[UInt8]]] = [:]
         for envelope in envelopes {
             let hash = BLAKE2b.hash(
                 domain: DomainSeparator("seen envelope"), [UInt8](envelope.header), [UInt8](envelope.body))
@@ -63,13 +69,13 @@ struct IncomingMail: Sendable {
             let opened = try take(envelope, hash: hash, in: connection)
             events.append(opened.event)
             if let id = opened.receiptFor, case .text(let contact) = opened.event {
-                delivered[contact, default: []].append(id)
+                delivered[contact, default: []].append(id.bytes)
             }
         }
         let outgoing = OutgoingMail(state: state)
         for (contact, ids) in delivered.sorted(by: { $0.key < $1.key }) {
             do {
-                try alone(in: connection) { try outgoing.queueReceipt(ids, to: contact, in: connection) }
+                try alone(in: connection) { try outgoing.queueReceipt(.delivered, ids, to: contact, in: connection) }
             } catch let error as StoreError {
                 throw error
             } catch {
@@ -80,7 +86,7 @@ struct IncomingMail: Sendable {
         return events
     }
 
-    private typealias Opened = (event: Event, receiptFor: MessageID?)
+    typealias Opened = (event: Event, receiptFor: MessageID?)
 
     /// One envelope, and all that it changes; whatever is wrong with it, the others are taken.
     private func take(_ envelope: WireEnvelope, hash: [UInt8], in connection: Connection) throws -> Opened {
@@ -98,6 +104,8 @@ struct IncomingMail: Sendable {
         } catch let error as Lost {
             try renew(error, in: connection)
             return try reject(error, hash, in: connection)
+        } catch let error as Early {
+            return try keep(error, hash, in: connection)
         } catch {
             return try reject(error, hash, in: connection)
         }
@@ -113,6 +121,35 @@ struct IncomingMail: Sendable {
         var description: String {
             "\(count) messages of contact \(contact) are missing before one; the limit is \(limit)"
         }
+    }
+
+    /// An envelope that can be judged when more is known: whose sender another own device may know, or a newer roster list.
+    struct Early: Error, CustomStringConvertible {
+        let description: String
+        /// The contact whose roster is to be fetched, and the head that it must have.
+        var wanted: (contact: Int64, head: RosterHead)?
+    }
+
+    /// Envelopes that stay on the node at once because they are early.
+    private static let maxEarly: Int64 = 64
+    /// Seconds that an early envelope is waited for: then it is refused.
+    private static let earlyRetention: Int64 = 14 * 24 * 3600
+
+    /// Leaves an early envelope on the node, for a while.
+    private func keep(_ early: Early, _ hash: [UInt8], in connection: Connection) throws -> Opened {
+        let made = try connection.first("SELECT made FROM early_envelope WHERE hash = ?", .blob(hash)) {
+            row throws(StoreError) in try row.integer(0)
+        }
+        let count = try connection.first("SELECT count(*) FROM early_envelope") { row throws(StoreError) in
+            try row.integer(0)
+        }
+        guard made != nil || count ?? 0 < Self.maxEarly, now - (made ?? now) <= Self.earlyRetention else {
+            return try reject(early, hash, in: connection)
+        }
+        try connection.execute(
+            "INSERT INTO early_envelope (hash, made) VALUES (?, ?) ON CONFLICT DO NOTHING", .blob(hash), .integer(now))
+        if let (contact, head) = early.wanted { try ContactRows.want(head, of: contact, in: connection) }
+        return (.kept(early.description), nil)
     }
 
     /// A new session with the sender begins with our next word, and its own next one follows there; once for a session.
@@ -135,6 +172,7 @@ struct IncomingMail: Sendable {
         try connection.execute(
             "INSERT INTO seen_envelope (hash, made, signed_epoch, signed_number) VALUES (?, ?, ?, ?)", .blob(hash),
             .integer(now), .optional(signed.map { Int64($0.epoch) }), .optional(signed.map { Int64($0.number) }))
+        try connection.execute("DELETE FROM early_envelope WHERE hash = ?", .blob(hash))
     }
 
     /// Runs `body` in a savepoint: when it throws, nothing of it stays.
@@ -155,7 +193,7 @@ struct IncomingMail: Sendable {
     }
 
     /// Why a message that opened is not taken.
-    private struct Unwelcome: Error, CustomStringConvertible {
+    struct Unwelcome: Error, CustomStringConvertible {
         let description: String
     }
 
@@ -171,10 +209,7 @@ struct IncomingMail: Sendable {
             } catch SessionError.tooManySkipped(let count, let limit) {
                 throw Lost(contact: contact.id, session: session.id, count: count, limit: limit)
             }
-            try requireListed(session.peer.device.id, contact, in: connection)
-            let content = try WireContent.decode(message.content)
-            try SessionRows.save(session, contact: contact.id, in: connection)
-            return try apply(content, message, from: contact, session: session, in: connection)
+            return try apply(message, from: contact, session, in: connection)
         }
         guard case .initial(let initial, let peer) = header.kind else {
             throw Unwelcome(description: "the session is unknown")
@@ -182,116 +217,13 @@ struct IncomingMail: Sendable {
         let prekeys = try PrekeyStore.find(initial, in: connection)
         var session = try Session.respond(local: state.local, to: header, prekeys: prekeys)
         let message = try session.open(header, body: body, local: state.local, random: state.random)
-        let content = try WireContent.decode(message.content)
+        let opened: Opened
         if let contact = try ContactRows.find(account: peer.account, in: connection) {
-            try requireListed(peer.device.id, contact, in: connection)
-            try PrekeyStore.use(initial, in: connection)
-            try SessionRows.save(session, contact: contact.id, in: connection)
-            return try apply(content, message, from: contact, session: session, in: connection)
+            opened = try apply(message, from: contact, session, in: connection)
+        } else {
+            opened = try takeStranger(message, from: peer, session, in: connection)
         }
-        guard case .contactRequest(let request) = content.kind else {
-            throw Unwelcome(description: "the sender is no contact")
-        }
-        let contact = try takeRequest([UInt8](request), from: peer, in: connection)
         try PrekeyStore.use(initial, in: connection)
-        try SessionRows.save(session, contact: contact.id, in: connection)
-        try OutgoingMail(state: state).queueAccept(to: contact, in: connection)
-        return (.contactRequest(contact: contact.id), nil)
-    }
-
-    /// Receivers refuse senders outside the roster.
-    private func requireListed(_ device: DeviceID, _ contact: Contact, in connection: Connection) throws {
-        guard try ContactRows.roster(of: contact, in: connection).device(device) != nil else {
-            throw Unwelcome(description: "the sending device is not in its account's roster")
-        }
-    }
-
-    private func apply(
-        _ content: WireContent, _ message: OpenedMessage, from contact: Contact, session: Session,
-        in connection: Connection
-    ) throws -> Opened {
-        switch content.kind {
-        case .text(let text):
-            try MessageRows.insert(
-                contact: contact.id, id: message.id, outgoing: false, text: text.text,
-                sent: Int64(clamping: content.sentUnixMs), in: connection)
-            return (.text(contact: contact.id), message.id)
-        case .receipt(let receipt):
-            for id in receipt.messageIds {
-                try OutgoingRows.delivered(
-                    [UInt8](id), contact: contact.id, device: session.peer.device.id, in: connection)
-            }
-            return (.receipt, nil)
-        case .contactAccept(let bytes):
-            let accept = try ContactAccept([UInt8](bytes))
-            try ContactRows.confirm(contact, claimed: accept.name, in: connection)
-            return (.contactAccepted(contact: contact.id), nil)
-        case .contactRequest(let request):
-            try takeRequest([UInt8](request), from: session.peer, of: contact, in: connection)
-            return (.contactRequest(contact: contact.id), nil)
-        case .linkRequest, .grantNotice, .sync:
-            throw Unwelcome(description: "the message is of a kind that this version does not take")
-        case nil: throw Unwelcome(description: "the message is empty")
-        }
-    }
-
-    // MARK: Contact requests
-
-    /// Makes a contact of a newcomer whose request one of the open invites answers for.
-    private func takeRequest(_ bytes: [UInt8], from peer: SessionParty, in connection: Connection) throws -> Contact {
-        let (request, invite) = try read(bytes, from: peer, in: connection)
-        let offered = try offer(request, in: connection)
-        let id = try ContactRows.insert(
-            account: peer.account, name: nil, claimed: request.name, state: .confirmed, initiator: offered.permanent,
-            roster: request.roster, in: connection)
-        try RedeemRows.set(
-            id, secret: request.reciprocalSecret, permanent: offered.permanent, oneTime: offered.oneTime,
-            in: connection)
-        try OwnInviteRows.use(invite, in: connection)
-        guard let contact = try ContactRows.find(id, in: connection) else { throw DeviceError.damaged("a contact") }
-        return contact
-    }
-
-    /// A contact has accepted an invite of ours too. When each accepts the other's at the same time, this is the answer
-    /// that both wait for.
-    private func takeRequest(
-        _ bytes: [UInt8], from peer: SessionParty, of contact: Contact, in connection: Connection
-    ) throws {
-        let (request, invite) = try read(bytes, from: peer, in: connection)
-        try OwnInviteRows.use(invite, in: connection)
-        try ContactRows.confirm(contact, claimed: request.name, in: connection)
-        try OutgoingMail(state: state).queueAccept(to: contact, in: connection)
-        // An offer that is being taken up already is as good.
-        guard try RedeemRows.find(contact.id, in: connection) == nil else { return }
-        let offered = try offer(request, in: connection)
-        try RedeemRows.set(
-            contact.id, secret: request.reciprocalSecret, permanent: offered.permanent, oneTime: offered.oneTime,
-            in: connection)
-    }
-
-    private func read(
-        _ bytes: [UInt8], from peer: SessionParty, in connection: Connection
-    ) throws -> (request: ContactRequest, invite: OwnInvite) {
-        let invites = try OwnInviteRows.open(now: now, in: connection)
-        let (request, index) = try ContactRequest.open(
-            bytes, requestKeys: invites.map { InviteKeys(secret: $0.secret).requestKey }, inviter: state.account,
-            newcomer: peer.account, device: peer.device.id)
-        guard peer.account != state.account else { throw Unwelcome(description: "the contact request is our own") }
-        return (request, invites[index])
-    }
-
-    /// Writes down the keys with which the offered grant is taken up.
-    private func offer(
-        _ request: ContactRequest, in connection: Connection
-    ) throws -> (permanent: Int64, oneTime: Int64) {
-        guard let home = request.roster.nodes.first else {
-            throw Unwelcome(description: "the contact request names no node")
-        }
-        let keys = InviteKeys(secret: request.reciprocalSecret)
-        return (
-            try InitiatorRows.insert(
-                key: X25519.PrivateKey(random: state.random), preSharedKey: keys.grantPreSharedKey, node: home,
-                in: connection), try InitiatorRows.insertOneTime(keys, node: home, in: connection)
-        )
+        return opened
     }
 }

@@ -3,11 +3,17 @@ import SpeemIdentity
 import SpeemStore
 import SpeemTransport
 
-/// What opens connections to one node for one purpose.
+/// What opens connections for one purpose: to the nodes of one account, or with an invite to one node.
 struct Initiator: Sendable {
     let id: Int64
-    let credentials: NodeCredentials
-    let addresses: [String]
+    let key: X25519.PrivateKey
+    let preSharedKey: SecretBytes
+    /// The node that a one-time key is for.
+    let node: NodeEntry?
+
+    func credentials(for node: NodeEntry) -> NodeCredentials {
+        NodeCredentials(initiatorKey: key, preSharedKey: preSharedKey, nodeKey: node.noise)
+    }
 }
 
 /// Initiator keys in the store, each with the counter that its handshakes count with.
@@ -17,47 +23,45 @@ enum InitiatorRows {
 
     /// The key of a relationship, used by this device alone.
     static func insert(
-        key: X25519.PrivateKey, preSharedKey: SecretBytes, node: NodeEntry, in connection: Connection
+        key: X25519.PrivateKey, preSharedKey: SecretBytes, in connection: Connection
     ) throws(StoreError) -> Int64 {
-        try insert(key: key, preSharedKey: preSharedKey, node: node, isOneTime: false, in: connection)
+        try insert(key, preSharedKey, node: nil, in: connection)
     }
 
     /// The key that an invite's secret derives.
     static func insertOneTime(
         _ keys: InviteKeys, node: NodeEntry, in connection: Connection
     ) throws(StoreError) -> Int64 {
-        try insert(
-            key: keys.initiatorKey, preSharedKey: keys.preSharedKey, node: node, isOneTime: true, in: connection)
+        try insert(keys.initiatorKey, keys.preSharedKey, node: node, in: connection)
+    }
+
+    /// A key that others may hold, too, for one node.
+    static func insertShared(
+        _ key: X25519.PrivateKey, preSharedKey: SecretBytes, node: NodeEntry, in connection: Connection
+    ) throws(StoreError) -> Int64 {
+        try insert(key, preSharedKey, node: node, in: connection)
     }
 
     private static func insert(
-        key: X25519.PrivateKey, preSharedKey: SecretBytes, node: NodeEntry, isOneTime: Bool,
-        in connection: Connection
+        _ key: X25519.PrivateKey, _ preSharedKey: SecretBytes, node: NodeEntry?, in connection: Connection
     ) throws(StoreError) -> Int64 {
         try connection.execute(
-            "INSERT INTO initiator (key, pre_shared_key, node_key, addresses, one_time) VALUES (?, ?, ?, ?, ?)",
-            .secret(key.secret), .secret(preSharedKey), .blob(node.noise.bytes),
-            .text(node.addresses.joined(separator: "\n")), .flag(isOneTime))
+            "INSERT INTO initiator (key, pre_shared_key, node, one_time) VALUES (?, ?, ?, ?)", .secret(key.secret),
+            .secret(preSharedKey), .optional(node?.encoded), .flag(node != nil))
         return connection.lastInsertRowID
     }
 
     static func find(_ id: Int64, in connection: Connection) throws -> Initiator? {
-        let row = try connection.first(
-            "SELECT key, pre_shared_key, node_key, addresses FROM initiator WHERE id = ?", .integer(id)
-        ) { row throws(StoreError) in
-            (
-                key: try row.secret(0), psk: try row.secret(1), node: try row.blob(2), addresses: try row.text(3)
-            )
+        let row = try connection.first("SELECT key, pre_shared_key, node FROM initiator WHERE id = ?", .integer(id)) {
+            row throws(StoreError) in
+            (key: try row.secret(0), psk: try row.secret(1), node: try row.optionalBlob(2))
         }
         guard let row else { return nil }
-        return Initiator(
-            id: id,
-            credentials: try DeviceError.stored("a node's key") {
-                NodeCredentials(
-                    initiatorKey: try X25519.PrivateKey(row.key), preSharedKey: row.psk,
-                    nodeKey: try X25519.PublicKey(row.node))
-            },
-            addresses: row.addresses.split(separator: "\n").map(String.init))
+        return try DeviceError.stored("a node's key") {
+            Initiator(
+                id: id, key: try X25519.PrivateKey(row.key), preSharedKey: row.psk,
+                node: try row.node.map { try NodeEntry(stored: $0) })
+        }
     }
 
     static func delete(_ id: Int64, in connection: Connection) throws(StoreError) {
@@ -71,6 +75,7 @@ enum InitiatorRows {
             DELETE FROM initiator WHERE id = ?1
                 AND NOT EXISTS (SELECT 1 FROM contact WHERE initiator = ?1 OR redeem_key = ?1)
                 AND NOT EXISTS (SELECT 1 FROM pending_accept WHERE initiator = ?1)
+                AND NOT EXISTS (SELECT 1 FROM device WHERE own_initiator = ?1)
             """, .integer(id))
     }
 
@@ -87,5 +92,14 @@ enum InitiatorRows {
                 row throws(StoreError) in try row.integer(0)
             } ?? block
         return reserved - block + 1
+    }
+}
+
+extension NodeEntry {
+    /// An entry as the store keeps it.
+    init(stored bytes: [UInt8]) throws(IdentityError) {
+        var reader = ByteReader(bytes)
+        try self.init(&reader)
+        guard reader.remaining == 0 else { throw .malformed("a node entry") }
     }
 }

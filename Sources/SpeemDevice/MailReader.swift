@@ -10,25 +10,7 @@ import SwiftProtobuf
     import Foundation
 #endif
 
-/// The device's own node as the store knows it.
-struct OwnNode: Sendable {
-    let initiator: Int64
-    let isClaimed: Bool
-    let epoch: [UInt8]?
-    let commitNumber: Int64
-
-    static func find(in connection: Connection) throws(StoreError) -> OwnNode? {
-        try connection.first(
-            "SELECT initiator, claim_secret IS NULL, node_epoch, commit_number FROM own_node"
-        ) { row throws(StoreError) in
-            OwnNode(
-                initiator: try row.integer(0), isClaimed: try row.flag(1), epoch: try row.optionalBlob(2),
-                commitNumber: try row.integer(3))
-        }
-    }
-}
-
-/// Drains the own node's mailbox: commit here, then acknowledge there.
+/// Drains the mailboxes at the own nodes: commit here, then acknowledge there. What comes from two nodes is recognised.
 struct MailReader: Sendable {
     let state: DeviceState
     let connections: NodeConnections
@@ -39,12 +21,16 @@ struct MailReader: Sendable {
     /// Envelopes in one transaction.
     private static let batch = 64
 
-    /// Reads all there is; with `subscribe` the node pushes what comes later.
+    /// Reads all there is at a node; with `subscribe` it pushes what comes later.
     ///
     /// - Returns: the connection, and how many envelopes were read.
-    func drain(subscribe: Bool) async throws -> (connection: ClientConnection, count: Int) {
-        let node = try await ownNode()
-        let connection = try await connections.connection(node.initiator)
+    @discardableResult
+    func drain(_ node: OwnNode, subscribe: Bool) async throws -> (connection: ClientConnection, count: Int) {
+        let connection = try await connections.connection(state.ownInitiator, at: node.entry)
+        return (connection, try await drain(over: connection, subscribe: subscribe))
+    }
+
+    func drain(over connection: ClientConnection, subscribe: Bool) async throws -> Int {
         let incoming = IncomingMail(state: state, now: clock.seconds())
         try await state.store.write { try incoming.forgetSeen(in: $0) }
         // From the beginning: what was committed here and not acknowledged, because the connection was lost, comes once
@@ -62,12 +48,20 @@ struct MailReader: Sendable {
                 })
             try response.requireNoRefusal()
             guard case .drained(let drained) = response.kind else { throw TransportError.violation("not a drain") }
-            try await check(drained, node)
             if !drained.envelopes.isEmpty {
                 cursor = try await take(drained.envelopes, over: connection)
                 count += drained.envelopes.count
             }
-            guard drained.more, !drained.envelopes.isEmpty else { return (connection, count) }
+            guard drained.more, !drained.envelopes.isEmpty else { return count }
+        }
+    }
+
+    /// Whether something stays on a node because its sender was not known, or a roster that lists it.
+    func hasEarly() async throws -> Bool {
+        try await state.store.read { connection in
+            try connection.first("SELECT 1 FROM early_envelope LIMIT 1") { row throws(StoreError) in
+                try row.integer(0)
+            } != nil
         }
     }
 
@@ -87,10 +81,12 @@ struct MailReader: Sendable {
             for (envelope, event) in zip(part, events) {
                 switch event {
                 case .kept(let reason):
-                    state.logger.error("an envelope stays on the node: \(reason)")
+                    state.logger.info("an envelope stays on the node: \(reason)")
                     continue
                 case .rejected(let reason): state.logger.warning("an envelope was refused: \(reason)")
-                case .text, .receipt, .contactRequest, .contactAccepted, .duplicate: break
+                case .text, .receipt, .contactRequest, .contactAccepted, .linkRequest, .synchronised, .notice,
+                    .duplicate:
+                    break
                 }
                 done.append(envelope.sequence)
             }
@@ -101,29 +97,6 @@ struct MailReader: Sendable {
             try response.requireNoRefusal()
         }
         return highest
-    }
-
-    private func ownNode() async throws -> OwnNode {
-        guard let node = try await state.store.read({ try OwnNode.find(in: $0) }), node.isClaimed else {
-            throw DeviceError.noNode
-        }
-        return node
-    }
-
-    /// A step back of the node's commit number means an older disk; another epoch, another store.
-    private func check(_ drained: WireDrained, _ node: OwnNode) async throws {
-        let epoch = [UInt8](drained.nodeEpoch)
-        let commits = Int64(clamping: drained.commitNumber)
-        if let known = node.epoch, known != epoch {
-            state.logger.error("the node has another store than before: it was replaced")
-        } else if commits < node.commitNumber {
-            state.logger.error("the node's store has gone back: it was restored from an older copy")
-        }
-        guard node.epoch != epoch || commits > node.commitNumber else { return }
-        try await state.store.write { connection in
-            try connection.execute(
-                "UPDATE own_node SET node_epoch = ?, commit_number = ?", .blob(epoch), .integer(commits))
-        }
     }
 }
 

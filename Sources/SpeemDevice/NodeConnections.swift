@@ -1,18 +1,31 @@
 import NIOCore
+import SpeemCrypto
 import SpeemIdentity
 import SpeemProtocol
 import SpeemStore
 import SpeemTransport
 
-/// The device's connections, one for each initiator key, made when they are needed.
+/// The device's connections, one for each initiator key and node, made when they are needed.
 actor NodeConnections {
-    private let state: DeviceState
+    /// What a connection is told by.
+    private struct Door: Hashable {
+        let initiator: Int64
+        /// The node's static key.
+        let node: [UInt8]
+    }
+
+    let state: DeviceState
     private let client: TransportClient
     private let clock: WallClock
-    private var open: [Int64: ClientConnection] = [:]
+    private var open: [Door: ClientConnection] = [:]
     private var counters: [Int64: (next: Int64, end: Int64)] = [:]
-    private var opening: [Int64: Task<ClientConnection, any Error>] = [:]
+    private var opening: [Door: Task<ClientConnection, any Error>] = [:]
+    /// When a node could not be reached: others of the same account are tried before it for a while.
+    private var failures: [Door: ContinuousClock.Instant] = [:]
     private var isShutDown = false
+
+    /// How long a node that could not be reached is tried last.
+    private static let failureMemory: Duration = .seconds(30)
 
     init(state: DeviceState, group: any EventLoopGroup, clock: WallClock) {
         self.state = state
@@ -20,34 +33,78 @@ actor NodeConnections {
         client = TransportClient(group: group)
     }
 
-    /// The open connection of an initiator key, or a new one.
+    /// The open connection of an initiator key to a node, or a new one.
     ///
     /// - Throws: ``SpeemTransport/TransportError``.
-    func connection(_ initiator: Int64) async throws -> ClientConnection {
+    func connection(_ initiator: Int64, at node: NodeEntry) async throws -> ClientConnection {
         guard !isShutDown else { throw TransportError.disconnected }
-        if let connection = open[initiator] {
+        let door = Door(initiator: initiator, node: node.noise.bytes)
+        if let connection = open[door] {
             if connection.isActive { return connection }
-            open[initiator] = nil
+            open[door] = nil
         }
-        if let task = opening[initiator] { return try await task.value }
-        let task = Task { try await self.connect(initiator) }
-        opening[initiator] = task
-        defer { opening[initiator] = nil }
-        let connection = try await task.value
+        if let task = opening[door] { return try await task.value }
+        let task = Task { try await self.connect(initiator, node) }
+        opening[door] = task
+        defer { opening[door] = nil }
+        let connection: ClientConnection
+        do {
+            connection = try await task.value
+        } catch {
+            failures[door] = .now
+            throw error
+        }
         guard !isShutDown else {
             await connection.close()
             throw TransportError.disconnected
         }
-        open[initiator] = connection
+        failures[door] = nil
+        open[door] = connection
         return connection
     }
 
+    /// A connection to the first of `nodes` that can be reached; one that could not be a moment ago is tried last.
+    ///
+    /// - Throws: ``SpeemTransport/TransportError``, of the first node where all fail.
+    func connection(
+        _ initiator: Int64, atAnyOf nodes: [NodeEntry]
+    ) async throws -> (connection: ClientConnection, node: NodeEntry) {
+        let now = ContinuousClock.now
+        func hasFailed(_ node: NodeEntry) -> Bool {
+            let failure = failures[Door(initiator: initiator, node: node.noise.bytes)]
+            return failure.map { now - $0 < Self.failureMemory } ?? false
+        }
+        let order = nodes.filter { !hasFailed($0) } + nodes.filter(hasFailed)
+        var first: (any Error)?
+        for node in order {
+            do {
+                return (try await connection(initiator, at: node), node)
+            } catch {
+                first = first ?? error
+                guard !isShutDown, !Task.isCancelled else { break }
+            }
+        }
+        throw first ?? TransportError.invalidAddress("")
+    }
+
+    /// A connection with an invite's key, to the node that it is for.
+    func connection(oneTime id: Int64) async throws -> ClientConnection {
+        guard let node = try await state.store.read({ try InitiatorRows.find(id, in: $0)?.node }) else {
+            throw TransportError.invalidAddress("")
+        }
+        return try await connection(id, at: node)
+    }
+
     /// Whether the node is there and knows the key: a node answers no handshake of a key that it does not know.
-    func isKnown(_ initiator: Int64) async -> Bool { (try? await connection(initiator)) != nil }
+    func isKnown(_ initiator: Int64, at node: NodeEntry) async -> Bool {
+        (try? await connection(initiator, at: node)) != nil
+    }
 
     func close(_ initiator: Int64) async {
-        guard let connection = open.removeValue(forKey: initiator) else { return }
-        await connection.close()
+        for (door, connection) in open where door.initiator == initiator {
+            open[door] = nil
+            await connection.close()
+        }
     }
 
     /// Closes all, for good: what waits for an answer or a connection fails at once.
@@ -59,16 +116,11 @@ actor NodeConnections {
         for connection in connections { await connection.close() }
     }
 
-    /// Asks over the connection of an initiator key.
-    func request(_ request: WireRequest, over initiator: Int64) async throws -> WireResponse {
-        try await connection(initiator).request(request)
-    }
-
-    private func connect(_ id: Int64) async throws -> ClientConnection {
+    private func connect(_ id: Int64, _ node: NodeEntry) async throws -> ClientConnection {
         guard let initiator = try await state.store.read({ try InitiatorRows.find(id, in: $0) }) else {
             throw TransportError.invalidAddress("")
         }
-        return try await client.connect(toAnyOf: initiator.addresses, credentials: initiator.credentials) {
+        return try await client.connect(toAnyOf: node.addresses, credentials: initiator.credentials(for: node)) {
             UInt64(clamping: try await self.nextCounter(id))
         }
     }
@@ -83,39 +135,5 @@ actor NodeConnections {
         let first = try await state.store.write { try InitiatorRows.reserve(id, now: now, in: $0) }
         counters[id] = (first + 1, first + InitiatorRows.block)
         return first
-    }
-}
-
-extension WireResponse {
-    /// The refusal inside, as an error for people.
-    func requireNoRefusal() throws {
-        if case .refusal(let refusal) = kind { throw RefusalError(refusal) }
-    }
-}
-
-/// A node's refusal.
-struct RefusalError: Error, Equatable, CustomStringConvertible {
-    let code: WireRefusal.Code
-    let detail: String
-    let retryAfterMilliseconds: UInt32
-
-    init(_ refusal: WireRefusal) {
-        code = refusal.code
-        detail = refusal.detail
-        retryAfterMilliseconds = refusal.retryAfterMs
-    }
-
-    var description: String { detail.isEmpty ? "\(code)" : detail }
-
-    /// Whether the same request may succeed later.
-    var isTemporary: Bool {
-        switch code {
-        case .mailboxFull, .nodeFull, .diskFull, .busy, .internal, .noPrekeys, .nodeRetired, .unknownRoute, .outboxFull:
-            true
-        case .unspecified, .notAllowed, .malformed, .tooLarge, .conflict, .unknownMailbox, .inviteUsed,
-            .inviteExpired, .inviteWrongKind, .rosterConflict, .rosterRefused, .alreadyOwned, .grantRevoked,
-            .UNRECOGNIZED:
-            false
-        }
     }
 }

@@ -12,10 +12,13 @@ import SwiftProtobuf
 #endif
 
 /// Seals what goes out and queues it, in the transaction it is given.
+///
+/// Every reader device of the recipient gets an envelope, and of what own devices need to know, too, every other one of
+/// them. Where there is no session with a device yet, its envelope waits for one.
 struct OutgoingMail: Sendable {
     let state: DeviceState
 
-    /// Queues a text for every device of the contact.
+    /// Queues a text for every device of the contact, and for the other own ones.
     func queueText(_ text: String, to contact: Contact, now milliseconds: Int64, in connection: Connection) throws
         -> MessageID
     {
@@ -27,14 +30,16 @@ struct OutgoingMail: Sendable {
             $0.sentUnixMs = UInt64(clamping: milliseconds)
             $0.text = .with { $0.text = text }
         }
-        let id = try queue(content, to: contact, keepUntilDelivered: true, in: connection)
+        let id = try queue(content, to: contact, keepUntilDelivered: true, copies: true, in: connection)
         try MessageRows.insert(
             contact: contact.id, id: id, outgoing: true, text: text, sent: milliseconds, in: connection)
         return id
     }
 
-    /// Queues "delivered" for messages of a contact.
-    func queueReceipt(_ ids: [MessageID], to contactID: Int64, in connection: Connection) throws {
+    /// Queues a receipt for messages of a contact.
+    func queueReceipt(
+        _ kind: WireReceipt.Kind = .delivered, _ ids: [[UInt8]], to contactID: Int64, in connection: Connection
+    ) throws {
         guard let contact = try ContactRows.find(contactID, in: connection) else { return }
         var rest = ids[...]
         while !rest.isEmpty {
@@ -42,11 +47,11 @@ struct OutgoingMail: Sendable {
             rest = rest.dropFirst(part.count)
             let content = WireContent.with {
                 $0.receipt = .with {
-                    $0.kind = .delivered
-                    $0.messageIds = part.map { Data($0.bytes) }
+                    $0.kind = kind
+                    $0.messageIds = part.map { Data($0) }
                 }
             }
-            _ = try queue(content, to: contact, keepUntilDelivered: false, in: connection)
+            try queue(content, to: contact, keepUntilDelivered: false, in: connection)
         }
     }
 
@@ -56,49 +61,93 @@ struct OutgoingMail: Sendable {
         let content = WireContent.with {
             $0.contactAccept = Data(ContactAccept(head: head, name: state.name).encoded)
         }
-        _ = try queue(content, to: contact, keepUntilDelivered: false, in: connection)
+        try queue(content, to: contact, keepUntilDelivered: false, in: connection)
+    }
+
+    /// Tells a contact which keys at its nodes are for which own device; with none, only that the own roster has changed.
+    func queueNotice(_ keys: [WireDeviceKey] = [], to contact: Contact, in connection: Connection) throws {
+        let content = WireContent.with { $0.grantNotice = .with { $0.keys = keys } }
+        try queue(content, to: contact, keepUntilDelivered: false, in: connection)
+    }
+
+    /// Tells the other own devices something, or one of them.
+    func queueSync(_ sync: WireSync, only device: DeviceID? = nil, in connection: Connection) throws {
+        let own = try ContactRows.own(in: connection)
+        let content = WireContent.with { $0.sync = sync }
+        try queue(content, to: own, only: device, keepUntilDelivered: false, in: connection)
     }
 
     /// Queues the first message of a new session, which says nothing: a receipt for no message.
     func queueGreeting(in session: Session, to contact: Contact, in connection: Connection) throws {
         let content = WireContent.with { $0.receipt = .with { $0.kind = .delivered } }
         let body = try MessageBody(sealing: content.encode(), random: state.random)
+        var session = session
+        let header = try seal(body, in: &session, of: contact, for: contact, in: connection)
+        let row = try OutgoingRows.insert(body, recipient: contact.id, in: connection)
+        try OutgoingRows.insert(
+            contact: contact.id, device: session.peer.device.id, message: body.id, keepUntilDelivered: false,
+            envelopeID: state.random.bytes(32), header: header, body: row, in: connection)
+    }
+
+    /// Seals what waits for a session with a device.
+    func seal(
+        waitingFor device: DeviceID, of contact: Contact, in session: Session, in connection: Connection
+    ) throws {
+        var session = session
+        for envelope in try OutgoingRows.unsealed(contact: contact.id, device: device, in: connection) {
+            guard let recipient = try ContactRows.find(envelope.recipient, in: connection) else { continue }
+            let header = try seal(envelope.body, in: &session, of: contact, for: recipient, in: connection)
+            try OutgoingRows.sealed(envelope.id, header: header, in: connection)
+        }
+    }
+
+    /// The header of a body for the device of `session`, and the session's new state in the store.
+    private func seal(
+        _ body: MessageBody, in session: inout Session, of contact: Contact, for recipient: Contact,
+        in connection: Connection
+    ) throws -> [UInt8] {
         let heads = MessageHeads(
             sender: try OwnRoster.load(account: state.account, in: connection).head,
-            recipient: try ContactRows.roster(of: contact, in: connection).head)
-        var session = session
-        try seal(body, in: &session, to: contact, heads: heads, keepUntilDelivered: false, in: connection)
-    }
-
-    private func seal(
-        _ body: MessageBody, in session: inout Session, to contact: Contact, heads: MessageHeads,
-        keepUntilDelivered: Bool, in connection: Connection
-    ) throws {
-        let header = try session.seal(body, from: state.local, heads: heads, random: state.random)
+            recipient: try ContactRows.roster(of: recipient, in: connection).head)
+        let header = try session.seal(
+            body, from: state.local, to: contact.isSelf ? recipient.account : nil, heads: heads, random: state.random)
         try SessionRows.save(session, contact: contact.id, in: connection)
-        try OutgoingRows.insert(
-            contact: contact.id, device: session.peer.device.id, message: body.id,
-            keepUntilDelivered: keepUntilDelivered, envelopeID: state.random.bytes(32), header: header,
-            body: body.ciphertext, in: connection)
+        return header
     }
 
+    /// - Parameters:
+    ///   - only: one device of the contact.
+    ///   - copies: whether the other own devices get it, too.
+    @discardableResult
     private func queue(
-        _ content: WireContent, to contact: Contact, keepUntilDelivered: Bool, in connection: Connection
+        _ content: WireContent, to contact: Contact, only: DeviceID? = nil, keepUntilDelivered: Bool,
+        copies: Bool = false, in connection: Connection
     ) throws -> MessageID {
-        let roster = try ContactRows.roster(of: contact, in: connection)
-        let own = try OwnRoster.load(account: state.account, in: connection)
-        let heads = MessageHeads(sender: own.head, recipient: roster.head)
         let body = try MessageBody(sealing: content.encode(), random: state.random)
-        var reached = 0
-        for device in roster.devices {
-            guard var session = try SessionRows.newest(contact: contact.id, device: device.id, in: connection) else {
-                continue
+        let own = try ContactRows.own(in: connection)
+        var readers: [(contact: Contact, device: DeviceID)] = []
+        for reader in copies && !contact.isSelf ? [contact, own] : [contact] {
+            for device in try ContactRows.roster(of: reader, in: connection).devices
+            where device.id != state.id && (only == nil || device.id == only) {
+                readers.append((reader, device.id))
             }
-            try seal(
-                body, in: &session, to: contact, heads: heads, keepUntilDelivered: keepUntilDelivered, in: connection)
-            reached += 1
         }
-        guard reached > 0 else { throw DeviceError.noSession(contact.name) }
+        // An account of one device has nobody to tell.
+        guard !readers.isEmpty else { return body.id }
+        let row = try OutgoingRows.insert(body, recipient: contact.id, in: connection)
+        for (reader, device) in readers {
+            var header: [UInt8]?
+            // Behind what waits for a session: in its order.
+            if try OutgoingRows.unsealed(contact: reader.id, device: device, in: connection).isEmpty,
+                var session = try SessionRows.newest(contact: reader.id, device: device, in: connection)
+            {
+                header = try seal(body, in: &session, of: reader, for: contact, in: connection)
+            }
+            try OutgoingRows.insert(
+                contact: reader.id, device: device, message: body.id,
+                keepUntilDelivered: keepUntilDelivered && !reader.isSelf, envelopeID: state.random.bytes(32),
+                header: header, body: row, in: connection)
+        }
         return body.id
     }
 }

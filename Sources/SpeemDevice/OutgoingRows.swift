@@ -1,10 +1,22 @@
+import SpeemCrypto
 import SpeemIdentity
 import SpeemSessions
 import SpeemStore
 
-/// An envelope on its way to one device of a contact.
+/// How far an envelope has come on its way.
+enum OutgoingState: Int64, Sendable {
+    /// Only here.
+    case waiting = 0
+    /// In the outbox of an own node.
+    case queued = 1
+    /// A node of the recipient has it on disk.
+    case stored = 2
+}
+
+/// An envelope on its way to one device of a contact, or of the account itself.
 struct OutgoingEnvelope: Sendable {
     let id: Int64
+    /// 16 bytes.
     let device: [UInt8]
     let messageID: [UInt8]
     let envelopeID: [UInt8]
@@ -12,88 +24,255 @@ struct OutgoingEnvelope: Sendable {
     let body: [UInt8]
 }
 
-/// Envelopes that wait for the far node, or for "delivered".
+/// Envelopes that wait for a node, or for "delivered".
 enum OutgoingRows {
+    // MARK: Queueing
+
+    /// Keeps a body once for all its envelopes.
+    ///
+    /// - Parameter recipient: the contact that the message is for, whoever gets a copy.
+    static func insert(
+        _ body: MessageBody, recipient: Int64, in connection: Connection
+    ) throws(StoreError) -> Int64 {
+        try connection.execute(
+            "INSERT INTO outgoing_body (message_id, key, ciphertext, recipient) VALUES (?, ?, ?, ?)",
+            .blob(body.id.bytes), .secret(body.key), .blob(body.ciphertext), .integer(recipient))
+        return connection.lastInsertRowID
+    }
+
+    /// - Parameter header: nil until there is a session to seal it in.
     static func insert(
         contact: Int64, device: DeviceID, message: MessageID, keepUntilDelivered: Bool, envelopeID: [UInt8],
-        header: [UInt8], body: [UInt8], in connection: Connection
+        header: [UInt8]?, body: Int64, in connection: Connection
     ) throws(StoreError) {
         try connection.execute(
             """
             INSERT INTO outgoing (contact, device, message_id, keep_until_delivered, envelope_id, header, body)
             VALUES (?, ?, ?, ?, ?, ?, ?)
             """, .integer(contact), .blob(device.bytes), .blob(message.bytes), .flag(keepUntilDelivered),
-            .blob(envelopeID), .blob(header), .blob(body))
+            .blob(envelopeID), .optional(header), .integer(body))
     }
 
-    /// Contacts for whom something waits: to be deposited, or a grant to be taken up, or a session to be begun anew.
+    /// An envelope that waits for a session.
+    struct Unsealed: Sendable {
+        let id: Int64
+        let body: MessageBody
+        /// The contact that the message is for.
+        let recipient: Int64
+    }
+
+    static func unsealed(
+        contact: Int64, device: DeviceID, in connection: Connection
+    ) throws -> [Unsealed] {
+        let rows = try connection.query(
+            """
+            SELECT outgoing.id, outgoing_body.message_id, key, ciphertext, recipient
+            FROM outgoing JOIN outgoing_body ON outgoing_body.id = outgoing.body
+            WHERE contact = ? AND device = ? AND header IS NULL ORDER BY outgoing.id
+            """, .integer(contact), .blob(device.bytes)
+        ) { row throws(StoreError) in
+            (
+                id: try row.integer(0), message: try row.blob(1), key: try row.secret(2), text: try row.blob(3),
+                recipient: try row.integer(4)
+            )
+        }
+        return try rows.map { row in
+            let body = try DeviceError.stored("a body") {
+                try MessageBody(id: MessageID(row.message), ciphertext: row.text, key: row.key)
+            }
+            return Unsealed(id: row.id, body: body, recipient: row.recipient)
+        }
+    }
+
+    static func sealed(_ id: Int64, header: [UInt8], in connection: Connection) throws(StoreError) {
+        try connection.execute("UPDATE outgoing SET header = ? WHERE id = ?", .blob(header), .integer(id))
+    }
+
+    /// Devices for whom something waits for a session.
+    static func devicesWithoutSession(contact: Int64, in connection: Connection) throws -> [DeviceID] {
+        try connection.query(
+            "SELECT DISTINCT device FROM outgoing WHERE contact = ? AND header IS NULL AND failure IS NULL",
+            .integer(contact)
+        ) { row throws(StoreError) in try row.blob(0) }.map { bytes in
+            try DeviceError.stored("a device") { try DeviceID(bytes) }
+        }
+    }
+
+    // MARK: Sending
+
+    /// Contacts for whom something waits: to be sent, or a grant to be taken up or made, or a session to be begun anew, or
+    /// a roster to be fetched.
     static func waitingContacts(in connection: Connection) throws(StoreError) -> [Int64] {
         try connection.query(
             """
-            SELECT DISTINCT contact FROM outgoing WHERE stored = 0 AND failure IS NULL
-            UNION SELECT id FROM contact WHERE redeem_secret IS NOT NULL OR renew = 1 ORDER BY 1
+            SELECT DISTINCT contact FROM outgoing WHERE state = 0 AND failure IS NULL
+            UNION SELECT id FROM contact
+                WHERE redeem_secret IS NOT NULL OR renew = 1 OR (wanted_head IS NOT NULL AND is_self = 0)
+                    OR route_state = 1
+            UNION SELECT contact FROM sponsored WHERE state = 0 ORDER BY 1
             """
         ) { row throws(StoreError) in try row.integer(0) }
     }
 
+    /// Whether there is something to do at the contact's node besides sending.
+    static func needsVisit(_ contact: Int64, in connection: Connection) throws(StoreError) -> Bool {
+        try connection.first(
+            """
+            SELECT 1 FROM outgoing WHERE contact = ?1 AND header IS NULL AND failure IS NULL
+            UNION ALL SELECT 1 FROM contact
+                WHERE id = ?1 AND (renew = 1 OR route_state = 1 OR (wanted_head IS NOT NULL AND is_self = 0))
+            UNION ALL SELECT 1 FROM sponsored WHERE contact = ?1 AND state = 0 LIMIT 1
+            """, .integer(contact)
+        ) { row throws(StoreError) in try row.integer(0) } != nil
+    }
+
+    /// The oldest sealed envelopes that are only here.
     static func waiting(contact: Int64, limit: Int64, in connection: Connection) throws(StoreError)
         -> [OutgoingEnvelope]
     {
+        try envelopes(
+            "contact = ?1 AND state = 0 AND failure IS NULL AND header IS NOT NULL ORDER BY outgoing.id LIMIT ?2",
+            .integer(contact), .integer(limit), in: connection)
+    }
+
+    /// The envelopes of an item in the outbox, in the order of its targets.
+    static func envelopes(ofItem item: [UInt8], in connection: Connection) throws(StoreError) -> [OutgoingEnvelope] {
+        try envelopes("item = ?1 AND ?2 = 0 ORDER BY outgoing.id", .blob(item), .integer(0), in: connection)
+    }
+
+    private static func envelopes(
+        _ condition: String, _ first: Value, _ second: Value, in connection: Connection
+    ) throws(StoreError) -> [OutgoingEnvelope] {
         try connection.query(
             """
-            SELECT id, device, message_id, envelope_id, header, body FROM outgoing
-            WHERE contact = ? AND stored = 0 AND failure IS NULL ORDER BY id LIMIT ?
-            """, .integer(contact), .integer(limit)
+            SELECT outgoing.id, device, outgoing.message_id, envelope_id, header, ciphertext
+            FROM outgoing JOIN outgoing_body ON outgoing_body.id = outgoing.body WHERE
+            """ + " " + condition, first, second
         ) { row throws(StoreError) in
             OutgoingEnvelope(
                 id: try row.integer(0), device: try row.blob(1), messageID: try row.blob(2),
-                envelopeID: try row.blob(3), header: try row.blob(4), body: try row.blob(5))
+                envelopeID: try row.blob(3), header: try row.optionalBlob(4) ?? [], body: try row.blob(5))
         }
+    }
+
+    // MARK: What came of it
+
+    /// An own node has it in its outbox, under the name of `item`.
+    static func queued(
+        _ envelope: OutgoingEnvelope, item: [UInt8], at node: [UInt8], in connection: Connection
+    ) throws(StoreError) {
+        try connection.execute(
+            "UPDATE outgoing SET state = 1, item = ?, item_node = ?, trouble = NULL WHERE id = ? AND state = 0",
+            .blob(item), .blob(node), .integer(envelope.id))
+        try MessageRows.advance(envelope.messageID, to: .queued, in: connection)
     }
 
     /// The far node has it on disk: what is kept until "delivered" stays.
     static func stored(_ envelope: OutgoingEnvelope, in connection: Connection) throws(StoreError) {
-        try connection.execute("UPDATE outgoing SET stored = 1 WHERE id = ?", .integer(envelope.id))
+        let isOwn = try isOwnCopy(envelope, in: connection)
         try connection.execute(
-            "DELETE FROM outgoing WHERE id = ? AND keep_until_delivered = 0", .integer(envelope.id))
-        try MessageRows.advance(envelope.messageID, to: .stored, in: connection)
+            "UPDATE outgoing SET state = 2, trouble = NULL WHERE id = ?", .integer(envelope.id))
+        try remove("id = ?1 AND keep_until_delivered = 0", .integer(envelope.id), in: connection)
+        if !isOwn { try MessageRows.advance(envelope.messageID, to: .stored, in: connection) }
+    }
+
+    /// Whether it goes to another own device: how far that has come says nothing about the message.
+    private static func isOwnCopy(
+        _ envelope: OutgoingEnvelope, in connection: Connection
+    ) throws(StoreError) -> Bool {
+        try connection.first(
+            "SELECT 1 FROM outgoing JOIN contact ON contact.id = contact WHERE outgoing.id = ? AND is_self = 1",
+            .integer(envelope.id)
+        ) { row throws(StoreError) in try row.integer(0) } != nil
     }
 
     static func failed(_ envelope: OutgoingEnvelope, reason: String, in connection: Connection) throws(StoreError) {
+        let isOwn = try isOwnCopy(envelope, in: connection)
         // The words stay for the person; a body that nobody takes need not.
+        let body = try connection.first("SELECT body FROM outgoing WHERE id = ?", .integer(envelope.id)) {
+            row throws(StoreError) in try row.optionalInteger(0)
+        }
         try connection.execute(
-            "UPDATE outgoing SET failure = ?, header = x'', body = x'' WHERE id = ?", .text(reason),
+            "UPDATE outgoing SET failure = ?, header = x'', body = NULL WHERE id = ?", .text(reason),
             .integer(envelope.id))
+        try dropBodies([body ?? nil], in: connection)
+        try remove("id = ?1 AND keep_until_delivered = 0", .integer(envelope.id), in: connection)
+        if !isOwn { try MessageRows.advance(envelope.messageID, to: .failed, in: connection) }
+    }
+
+    /// What keeps an envelope waiting, in words; the time is of the first failure of this kind.
+    static func trouble(
+        _ words: String, contact: Int64, now milliseconds: Int64, in connection: Connection
+    ) throws(StoreError) {
         try connection.execute(
-            "DELETE FROM outgoing WHERE id = ? AND keep_until_delivered = 0", .integer(envelope.id))
-        try MessageRows.advance(envelope.messageID, to: .failed, in: connection)
+            """
+            UPDATE outgoing SET trouble_ms = CASE WHEN trouble IS ?1 THEN trouble_ms ELSE ?2 END, trouble = ?1
+            WHERE contact = ?3 AND state = 0 AND failure IS NULL
+            """, .text(words), .integer(milliseconds), .integer(contact))
+    }
+
+    /// What an own node tells of an envelope in its outbox.
+    static func reported(
+        _ envelope: OutgoingEnvelope, trouble: String?, since milliseconds: Int64, in connection: Connection
+    ) throws(StoreError) {
+        try connection.execute(
+            "UPDATE outgoing SET trouble = ?, trouble_ms = ? WHERE id = ? AND state = 1",
+            trouble.map { .text($0) } ?? .null, .integer(milliseconds), .integer(envelope.id))
     }
 
     /// Gives up all that waits for a contact.
     static func fail(contact: Int64, reason: String, in connection: Connection) throws(StoreError) {
         while true {
-            let envelopes = try waiting(contact: contact, limit: 64, in: connection)
+            let envelopes = try envelopes(
+                "contact = ?1 AND state = 0 AND failure IS NULL ORDER BY outgoing.id LIMIT ?2", .integer(contact),
+                .integer(64), in: connection)
             guard !envelopes.isEmpty else { return }
             for envelope in envelopes { try failed(envelope, reason: reason, in: connection) }
         }
     }
 
-    /// A device of the contact has the message; when none is missing any more the message counts as delivered.
+    /// The own node may not have any more what it was to forward: it is sent again, and doubles are harmless.
+    static func requeue(node: [UInt8], in connection: Connection) throws(StoreError) {
+        try connection.execute(
+            "UPDATE outgoing SET state = 0, item = NULL, item_node = NULL WHERE state = 1 AND item_node = ?",
+            .blob(node))
+    }
+
+    /// A device that is not listed any more gets nothing.
+    static func forget(device: DeviceID, contact: Int64, in connection: Connection) throws(StoreError) {
+        try remove("contact = ?1 AND device = ?2", .integer(contact), .blob(device.bytes), in: connection)
+    }
+
+    /// A device of the contact has the message: it need not be kept for that one.
     static func delivered(
         _ messageID: [UInt8], contact: Int64, device: DeviceID, in connection: Connection
     ) throws(StoreError) {
-        try connection.execute(
-            "DELETE FROM outgoing WHERE contact = ? AND message_id = ? AND device = ?", .integer(contact),
-            .blob(messageID), .blob(device.bytes))
-        // One device is enough for "delivered"; the bodies for others stay until they have it.
-        try connection.execute(
-            "UPDATE message SET state = ?1 WHERE contact = ?2 AND outgoing = 1 AND message_id = ?3 AND state < ?1",
-            .integer(MessageState.delivered.rawValue), .integer(contact), .blob(messageID))
+        try remove(
+            "contact = ?1 AND message_id = ?2 AND device = ?3", .integer(contact), .blob(messageID),
+            .blob(device.bytes), in: connection)
+    }
+
+    private static func remove(
+        _ condition: String, _ values: Value..., in connection: Connection
+    ) throws(StoreError) {
+        let bodies = try connection.query(
+            "DELETE FROM outgoing WHERE " + condition + " RETURNING body", values: values
+        ) { row throws(StoreError) in try row.optionalInteger(0) }
+        try dropBodies(bodies, in: connection)
+    }
+
+    /// The last envelope takes the body with it.
+    private static func dropBodies(_ bodies: [Int64?], in connection: Connection) throws(StoreError) {
+        for case let body? in Set(bodies) {
+            try connection.execute(
+                "DELETE FROM outgoing_body WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM outgoing WHERE body = ?1)",
+                .integer(body))
+        }
     }
 
     static func count(in connection: Connection) throws(StoreError) -> (waiting: Int64, undelivered: Int64) {
         let waiting =
-            try connection.first("SELECT count(*) FROM outgoing WHERE stored = 0 AND failure IS NULL") {
+            try connection.first("SELECT count(*) FROM outgoing WHERE state < 2 AND failure IS NULL") {
                 row throws(StoreError) in try row.integer(0)
             } ?? 0
         let all =

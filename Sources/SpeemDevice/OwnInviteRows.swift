@@ -1,4 +1,5 @@
 import SpeemCrypto
+import SpeemIdentity
 import SpeemStore
 
 /// Invites that this device has made.
@@ -16,20 +17,21 @@ enum OwnInviteRows {
     static let afterlife: Int64 = 90 * 24 * 3600
 
     static func insert(
-        secret: SecretBytes, isOwn: Bool, expires: Int64, in connection: Connection
+        secret: SecretBytes, kind: Invite.Kind = .contact, isOwn: Bool, expires: Int64, in connection: Connection
     ) throws(StoreError) -> OwnInvite {
         try connection.execute(
-            "INSERT INTO invite (secret, own, expires) VALUES (?, ?, ?)", .secret(secret), .flag(isOwn),
-            .integer(expires))
+            "INSERT INTO invite (secret, own, kind, expires) VALUES (?, ?, ?, ?)", .secret(secret), .flag(isOwn),
+            .integer(Int64(kind.rawValue)), .integer(expires))
         return OwnInvite(id: connection.lastInsertRowID, secret: secret, expires: expires)
     }
 
     /// Invites that may still be answered, newest first.
-    static func open(now: Int64, in connection: Connection) throws(StoreError) -> [OwnInvite] {
+    static func open(_ kind: Invite.Kind, now: Int64, in connection: Connection) throws(StoreError) -> [OwnInvite] {
         try connection.query(
             """
-            SELECT id, secret, expires FROM invite WHERE own = 1 AND used = 0 AND expires > ? ORDER BY id DESC LIMIT ?
-            """, .integer(now - afterlife), .integer(maxOpen)
+            SELECT id, secret, expires FROM invite WHERE own = 1 AND used = 0 AND kind = ? AND expires > ?
+            ORDER BY id DESC LIMIT ?
+            """, .integer(Int64(kind.rawValue)), .integer(now - afterlife), .integer(maxOpen)
         ) { row throws(StoreError) in
             OwnInvite(id: try row.integer(0), secret: try row.secret(1), expires: try row.integer(2))
         }

@@ -99,12 +99,20 @@ enum PrekeyStore {
         return upload
     }
 
-    /// The node has this generation, and with it nothing of those before: from now on their halves age.
-    static func uploaded(_ generation: Int64, now: Int64, in connection: Connection) throws(StoreError) {
+    /// A node has this generation, and with it nothing of those before; once all have, their halves age.
+    ///
+    /// - Parameter node: its static key.
+    static func uploaded(
+        _ generation: Int64, to node: [UInt8], now: Int64, in connection: Connection
+    ) throws(StoreError) {
         try connection.execute(
-            "UPDATE device SET prekey_uploaded = max(prekey_uploaded, ?)", .integer(generation))
+            "UPDATE own_node SET prekeys = max(prekeys, ?) WHERE node_key = ?", .integer(generation), .blob(node))
+        let everywhere = try connection.first("SELECT coalesce(min(prekeys), 0) FROM own_node WHERE retired = 0") {
+            row throws(StoreError) in try row.integer(0)
+        }
         try connection.execute(
-            "UPDATE prekey SET replaced = ? WHERE epoch < ? AND replaced IS NULL", .integer(now), .integer(generation))
+            "UPDATE prekey SET replaced = ? WHERE epoch < ? AND replaced IS NULL", .integer(now),
+            .integer(everywhere ?? 0))
         // By the clock, and by the number of generations since: a clock that jumps deletes nothing that is needed.
         try connection.execute(
             """
@@ -113,12 +121,13 @@ enum PrekeyStore {
             """, .integer(now - retention), .integer(Kind.signed.rawValue), .integer(keptGenerations))
     }
 
-    static func newest(in connection: Connection) throws(StoreError) -> Generation? {
+    /// The newest generation, and whether `node` (its static key) is known to have it.
+    static func newest(at node: [UInt8], in connection: Connection) throws(StoreError) -> Generation? {
         try connection.first(
             """
-            SELECT epoch, made, epoch <= (SELECT prekey_uploaded FROM device) FROM prekey WHERE kind = ?
-            ORDER BY epoch DESC LIMIT 1
-            """, .integer(Kind.signed.rawValue)
+            SELECT epoch, made, epoch <= coalesce((SELECT prekeys FROM own_node WHERE node_key = ?), 0)
+            FROM prekey WHERE kind = ? ORDER BY epoch DESC LIMIT 1
+            """, .blob(node), .integer(Kind.signed.rawValue)
         ) { row throws(StoreError) in
             Generation(epoch: try row.integer(0), made: try row.integer(1), isUploaded: try row.flag(2))
         }

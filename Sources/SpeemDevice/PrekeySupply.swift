@@ -1,15 +1,17 @@
 import Logging
+import SpeemCrypto
+import SpeemIdentity
 import SpeemProtocol
 import SpeemStore
 import SpeemTransport
 import SwiftProtobuf
 
-/// Keeps the own node supplied with prekeys.
+/// Keeps the own nodes supplied with prekeys: each with pairs that no other one has.
 struct PrekeySupply: Sendable {
     let state: DeviceState
     let connections: NodeConnections
     let clock: WallClock
-    /// One refill at a time: uploads reach the node in the order in which they were made.
+    /// One refill at a time: uploads reach a node in the order in which they were made.
     private let order = OneAtATime()
 
     /// Uploads of one refill: the first may all go into what is reserved for contacts.
@@ -21,22 +23,31 @@ struct PrekeySupply: Sendable {
         self.clock = clock
     }
 
-    /// Looks how many are left, and makes and uploads more when they are few or old.
+    /// Looks how many are left at each node, and makes and uploads more where they are few or old.
+    ///
+    /// - Throws: what went wrong at the first node that could not be supplied; the others were.
     func refill() async throws {
-        try await order.run { try await self.refillNow() }
+        try await order.run {
+            var problem: (any Error)?
+            for node in try await state.ownNodes() where !node.isRetired {
+                do {
+                    try await refill(node.entry)
+                } catch {
+                    problem = problem ?? error
+                }
+            }
+            if let problem { throw problem }
+        }
     }
 
-    private func refillNow() async throws {
-        guard let node = try await state.store.read({ try OwnNode.find(in: $0) }), node.isClaimed else { return }
-        let connection = try await connections.connection(node.initiator)
-        let response = try await connection.request(.with { $0.nodeStatus = WireNodeStatus() })
-        try response.requireNoRefusal()
-        guard case .nodeState(let status) = response.kind else { throw TransportError.violation("not a status") }
-        var unassigned = status.unassignedPrekeys
+    private func refill(_ node: NodeEntry) async throws {
+        let connection = try await connections.connection(state.ownInitiator, at: node)
+        var unassigned = try await connection.nodeStatus().unassignedPrekeys
+        let key = node.noise.bytes
         let now = clock.seconds()
         for round in 0..<Self.rounds {
             let (newest, halves) = try await state.store.read {
-                (try PrekeyStore.newest(in: $0), try PrekeyStore.halves(in: $0))
+                (try PrekeyStore.newest(at: key, in: $0), try PrekeyStore.halves(in: $0))
             }
             let isNew = round == 0 && newest?.isOld(now: now) ?? true
             let isLow = isNew || (unassigned < PrekeyStore.lowWater && halves < PrekeyStore.maxHalves)
@@ -52,7 +63,9 @@ struct PrekeySupply: Sendable {
             guard case .prekeyUploaded(let uploaded) = response.kind else {
                 throw TransportError.violation("not an answer to prekeys")
             }
-            try await state.store.write { try PrekeyStore.uploaded(upload.generation, now: now, in: $0) }
+            try await state.store.write {
+                try PrekeyStore.uploaded(upload.generation, to: key, now: now, in: $0)
+            }
             state.logger.debug("uploaded \(upload.message.oneTime.count) prekey pairs")
             unassigned = uploaded.unassigned
         }

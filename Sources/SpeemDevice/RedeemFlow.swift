@@ -22,19 +22,16 @@ struct RedeemFlow: Sendable {
     /// - Throws: what may pass.
     func redeem(_ redeem: RedeemRows.Redeem) async throws {
         let permanent = try await state.store.read { try InitiatorRows.find(redeem.permanent, in: $0) }
-        guard let permanent else { throw DeviceError.damaged("a contact's key") }
+        let node = try await state.store.read { try InitiatorRows.find(redeem.oneTime, in: $0)?.node }
+        guard let permanent, let node else { throw DeviceError.damaged("a contact's key") }
         do {
-            let response = try await connections.request(
-                .with {
-                    $0.redeem = .with {
-                        $0.initiatorKey = Data(permanent.credentials.initiatorKey.publicKey.bytes)
-                    }
-                }, over: redeem.oneTime)
+            let response = try await connections.connection(redeem.oneTime, at: node).request(
+                .with { $0.redeem = .with { $0.initiatorKey = Data(permanent.key.publicKey.bytes) } })
             try response.requireNoRefusal()
             guard case .redeemed = response.kind else { throw TransportError.violation("not a redemption") }
         } catch let error as RefusalError where !error.isTemporary {
             // An answer may have been lost, and the invite be forgotten since.
-            guard await !connections.isKnown(redeem.permanent) else { return try await finish(redeem) }
+            guard await !connections.isKnown(redeem.permanent, at: node) else { return try await finish(redeem) }
             await connections.close(redeem.oneTime)
             state.logger.warning("the grant that contact \(redeem.contact) offered cannot be used: \(error)")
             try await state.store.write {
@@ -42,7 +39,7 @@ struct RedeemFlow: Sendable {
             }
             return
         } catch let error as TransportError {
-            guard case .refused = error, await connections.isKnown(redeem.permanent) else { throw error }
+            guard case .refused = error, await connections.isKnown(redeem.permanent, at: node) else { throw error }
         }
         try await finish(redeem)
     }

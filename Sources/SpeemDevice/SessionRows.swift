@@ -55,4 +55,10 @@ enum SessionRows {
                 (SELECT id FROM session WHERE contact = ?1 AND device = ?2 ORDER BY used DESC LIMIT ?3)
             """, .integer(contact), .blob(device.bytes), .integer(Int64(perDevice)))
     }
+
+    /// Ends all sessions with a device.
+    static func close(device: DeviceID, contact: Int64, in connection: Connection) throws(StoreError) {
+        try connection.execute(
+            "DELETE FROM session WHERE contact = ? AND device = ?", .integer(contact), .blob(device.bytes))
+    }
 }

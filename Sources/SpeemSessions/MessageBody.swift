@@ -32,8 +32,8 @@ public struct MessageBody: Sendable, Equatable {
     public let id: MessageID
     /// nonce 24 | ciphertext | tag 16
     public let ciphertext: [UInt8]
-    /// 32 bytes; travels inside the sealed header.
-    let key: SecretBytes
+    /// 32 bytes; travels inside the sealed header. Kept with the body while a reader is still to get it.
+    public let key: SecretBytes
 
     /// Encrypts `content`.
     ///
@@ -47,6 +47,18 @@ public struct MessageBody: Sendable, Equatable {
         defer { Wipe.zero(&padded) }
         ciphertext = XChaCha20Poly1305.seal(padded, key: key, associatedData: Self.label, random: random)
         id = MessageID(key: key, ciphertext: ciphertext)
+    }
+
+    /// A body that was sealed before, and kept.
+    ///
+    /// - Throws: ``SessionError/notAuthentic(_:)`` when id, key and ciphertext do not belong together.
+    public init(id: MessageID, ciphertext: [UInt8], key: SecretBytes) throws(SessionError) {
+        guard ConstantTime.equal(MessageID(key: key, ciphertext: ciphertext).bytes, id.bytes) else {
+            throw .notAuthentic("the body of a message")
+        }
+        self.id = id
+        self.ciphertext = ciphertext
+        self.key = key
     }
 
     /// Opens a body under the key and id of its header.

@@ -122,6 +122,8 @@ public struct IncomingHeader: Sendable, Equatable {
 public struct OpenedMessage: Sendable, Equatable {
     public let id: MessageID
     public let sender: AccountPublicKey
+    /// Whom it is for: the reader's account, or, in a copy from another device of the reader's account, somebody else.
+    public let recipient: AccountPublicKey
     public let heads: MessageHeads
     public let content: [UInt8]
 }
@@ -129,13 +131,17 @@ public struct OpenedMessage: Sendable, Equatable {
 extension Session {
     /// The header of `body` for this session's device, sealed to it. On failure the session is as before.
     ///
+    /// - Parameter recipient: whom the message is for, when that is not the peer: only in a session with an own device.
     /// - Throws: ``SessionError/cannotSend``, ``SessionError/exhausted``, or ``SessionError/malformed(_:)`` when the
     ///   device's seal key is weak.
     public mutating func seal(
-        _ body: MessageBody, from local: LocalParty, heads: MessageHeads, random: some RandomSource
+        _ body: MessageBody, from local: LocalParty, to recipient: AccountPublicKey? = nil, heads: MessageHeads,
+        random: some RandomSource
     ) throws(SessionError) -> [UInt8] {
+        let recipient = recipient ?? peer.account
+        precondition(recipient == peer.account || peer.account == local.account, "a copy for somebody else's device")
         var copy = self
-        let keys = MessageKeys(body: body, sender: local.account, recipient: peer.account, heads: heads)
+        let keys = MessageKeys(body: body, sender: local.account, recipient: recipient, heads: heads)
         let message = try copy.encrypt(keys.encoded, random: random)
         var writer = ByteWriter()
         writer.write(IncomingHeader.version)
@@ -168,9 +174,13 @@ extension Session {
         if case .initial(_, let sender) = header.kind, sender != peer { throw .notAuthentic("the sender of a message") }
         var copy = self
         let keys = try MessageKeys(try copy.decrypt(header.message, random: random))
-        guard keys.recipient == local.account, keys.sender == peer.account else { throw .wrongRecipient }
+        // Own devices send each other what they have sent to others.
+        guard keys.sender == peer.account, keys.recipient == local.account || peer.account == local.account else {
+            throw .wrongRecipient
+        }
         let content = try MessageBody.open(body, key: keys.key, id: keys.id)
         self = copy
-        return OpenedMessage(id: keys.id, sender: keys.sender, heads: keys.heads, content: content)
+        return OpenedMessage(
+            id: keys.id, sender: keys.sender, recipient: keys.recipient, heads: keys.heads, content: content)
     }
 }

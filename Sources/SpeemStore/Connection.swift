@@ -95,6 +95,13 @@ public final class Connection {
     public func query<T>(
         _ sql: String, _ values: Value..., row body: (Row) throws(StoreError) -> T
     ) throws(StoreError) -> [T] {
+        try query(sql, values: values, row: body)
+    }
+
+    /// The rows of a query with values that were put together elsewhere, each through `body`.
+    public func query<T>(
+        _ sql: String, values: [Value], row body: (Row) throws(StoreError) -> T
+    ) throws(StoreError) -> [T] {
         var result: [T] = []
         try run(sql, values) { (row) throws(StoreError) in
             result.append(try body(row))

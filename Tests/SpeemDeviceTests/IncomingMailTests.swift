@@ -26,9 +26,10 @@ struct IncomingMailTests {
                 let header = try session.seal(
                     body, from: state.local, heads: MessageHeads(sender: head, recipient: head), random: state.random)
                 try SessionRows.save(session, contact: contact.id, in: connection)
+                let row = try OutgoingRows.insert(body, recipient: contact.id, in: connection)
                 try OutgoingRows.insert(
                     contact: contact.id, device: peer.id, message: body.id, keepUntilDelivered: false,
-                    envelopeID: state.random.bytes(32), header: header, body: body.ciphertext, in: connection)
+                    envelopeID: state.random.bytes(32), header: header, body: row, in: connection)
             }
         }
     }
@@ -43,10 +44,9 @@ struct IncomingMailTests {
             // What is no envelope at all.
             try await pair.alice.open { device in
                 let bob = try await device.state.store.read { try ContactRows.find(name: "bob", in: $0) }
-                let mailbox = try await device.state.store.read { connection in
-                    try ContactRows.roster(of: bob, in: connection).devices[0].id.bytes
-                }
-                let response = try await device.connections.request(
+                let roster = try await device.state.store.read { try ContactRows.roster(of: bob, in: $0) }
+                let mailbox = roster.devices[0].id.bytes
+                let response = try await device.connections.connection(bob.initiator, at: roster.nodes[0]).request(
                     .with {
                         $0.deposit = .with {
                             $0.targets = [
@@ -58,7 +58,7 @@ struct IncomingMailTests {
                             ]
                             $0.body = Data([3])
                         }
-                    }, over: bob.initiator)
+                    })
                 try response.requireNoRefusal()
             }
             #expect(try await pair.alice.send("bob", "three") == "stored")
@@ -66,7 +66,9 @@ struct IncomingMailTests {
             #expect(try await pair.bob.call("status")["rejected"] == .integer(4))
             #expect(try await pair.bob.contacts() == ["alice confirmed"])
             #expect(try await pair.alice.sent() == ["delivered one", "delivered two", "delivered three"])
-            let left = try await pair.bob.open { try await $0.reader.drain(subscribe: false).count }
+            let left = try await pair.bob.open {
+                try await $0.reader.drain($0.state.ownNodes()[0], subscribe: false).count
+            }
             #expect(left == 0)
         }
     }

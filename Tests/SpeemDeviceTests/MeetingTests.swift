@@ -137,8 +137,8 @@ struct MeetingTests {
                     try InitiatorRows.insertOneTime(keys, node: home, in: $0)
                 }
                 let key = X25519.PrivateKey(random: state.random).publicKey
-                let response = try await device.connections.request(
-                    .with { $0.redeem = .with { $0.initiatorKey = .init(key.bytes) } }, over: oneTime)
+                let response = try await device.connections.connection(oneTime: oneTime).request(
+                    .with { $0.redeem = .with { $0.initiatorKey = .init(key.bytes) } })
                 try response.requireNoRefusal()
             }
             #expect(try await pair.bob.contacts() == ["alice confirmed"])

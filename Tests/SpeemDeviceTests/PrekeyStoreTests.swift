@@ -8,6 +8,15 @@ import Testing
 
 struct PrekeyStoreTests {
     private static let day: Int64 = 24 * 3600
+    /// The key of the only node.
+    private let node = [UInt8](repeating: 6, count: 32)
+
+    private func addNode(_ device: Device, key: [UInt8]? = nil) async throws {
+        let key = key ?? node
+        try await device.state.store.write {
+            try $0.execute("INSERT INTO own_node (node_key, node) VALUES (?, x'')", .blob(key))
+        }
+    }
 
     private struct Count: Sendable, Equatable {
         var signed: Int64 = 0
@@ -76,21 +85,22 @@ struct PrekeyStoreTests {
     @Test func noAgeDeletesWhatTheNodeMayHandOut() async throws {
         try await TestDevice("bob").open { device in
             let store = device.state.store
+            try await addNode(device)
             let first = try await Self.make(device, new: true, pairs: 4, now: 0)
-            try await store.write { try PrekeyStore.uploaded(first.generation, now: 0, in: $0) }
+            try await store.write { try PrekeyStore.uploaded(first.generation, to: node, now: 0, in: $0) }
             let late = 4000 * Self.day
             try await Self.make(device, new: false, pairs: 2, now: late)
-            try await store.write { try PrekeyStore.uploaded(first.generation, now: late, in: $0) }
+            try await store.write { try PrekeyStore.uploaded(first.generation, to: node, now: late, in: $0) }
             #expect(try await store.read { try Self.count($0) } == Count(signed: 1, lastResort: 1, pairs: 6))
             // A new generation that the node is not known to have replaces nothing.
             let second = try await Self.make(device, new: true, pairs: 1, now: late)
-            #expect(try await store.read { try PrekeyStore.newest(in: $0)?.isUploaded } == false)
-            try await store.write { try PrekeyStore.uploaded(first.generation, now: 2 * late, in: $0) }
+            #expect(try await store.read { try PrekeyStore.newest(at: node, in: $0)?.isUploaded } == false)
+            try await store.write { try PrekeyStore.uploaded(first.generation, to: node, now: 2 * late, in: $0) }
             #expect(try await store.read { try Self.count($0) } == Count(signed: 2, lastResort: 2, pairs: 7))
-            try await store.write { try PrekeyStore.uploaded(second.generation, now: late, in: $0) }
-            #expect(try await store.read { try PrekeyStore.newest(in: $0)?.isUploaded } == true)
+            try await store.write { try PrekeyStore.uploaded(second.generation, to: node, now: late, in: $0) }
+            #expect(try await store.read { try PrekeyStore.newest(at: node, in: $0)?.isUploaded } == true)
             // The clock jumps: too few generations have gone by.
-            try await store.write { try PrekeyStore.uploaded(second.generation, now: 9 * late, in: $0) }
+            try await store.write { try PrekeyStore.uploaded(second.generation, to: node, now: 9 * late, in: $0) }
             #expect(try await store.read { try Self.count($0) } == Count(signed: 2, lastResort: 2, pairs: 7))
         }
     }
@@ -98,11 +108,12 @@ struct PrekeyStoreTests {
     @Test func whatWasReplacedLongAgoGoes() async throws {
         try await TestDevice("bob").open { device in
             let store = device.state.store
+            try await addNode(device)
             var now: Int64 = 0
             for _ in 0..<60 {
                 let upload = try await Self.make(device, new: true, pairs: 1, now: now)
                 let time = now
-                try await store.write { try PrekeyStore.uploaded(upload.generation, now: time, in: $0) }
+                try await store.write { try PrekeyStore.uploaded(upload.generation, to: node, now: time, in: $0) }
                 now += PrekeyStore.rotation
             }
             let count = try await store.read { try Self.count($0) }
@@ -112,7 +123,7 @@ struct PrekeyStoreTests {
             for _ in 0..<60 {
                 let upload = try await Self.make(device, new: true, pairs: 1, now: now)
                 let time = now
-                try await store.write { try PrekeyStore.uploaded(upload.generation, now: time, in: $0) }
+                try await store.write { try PrekeyStore.uploaded(upload.generation, to: node, now: time, in: $0) }
             }
             #expect(try await store.read { try Self.count($0) }.pairs >= 60)
         }
@@ -121,10 +132,10 @@ struct PrekeyStoreTests {
     @Test func aClockThatWentBackMakesOneNewGeneration() async throws {
         try await TestDevice("bob").open { device in
             try await Self.make(device, new: true, now: 1000 * Self.day)
-            let newest = try #require(try await device.state.store.read { try PrekeyStore.newest(in: $0) })
+            let newest = try #require(try await device.state.store.read { try PrekeyStore.newest(at: node, in: $0) })
             #expect(newest.isOld(now: 10 * Self.day) && !newest.isOld(now: 1001 * Self.day))
             try await Self.make(device, new: true, now: 10 * Self.day)
-            let next = try #require(try await device.state.store.read { try PrekeyStore.newest(in: $0) })
+            let next = try #require(try await device.state.store.read { try PrekeyStore.newest(at: node, in: $0) })
             #expect(next.epoch > newest.epoch && !next.isOld(now: 11 * Self.day))
         }
     }

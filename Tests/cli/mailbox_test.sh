@@ -25,7 +25,7 @@ case "$answer" in
 esac
 speem alice send bob "$long" >/dev/null
 speem alice send bob "$long" >/dev/null
-prints "a full mailbox" "^queued: your share of the mailbox is used up" speem alice send bob "$long"
+prints "a full mailbox" "^queued: your node has it" speem alice send bob "$long"
 prints "it is kept" "^queued.bob" speem alice sent bob
 prints "bob makes room by reading" "alice: first" speem bob inbox
 prints "and it goes out" "^(stored|delivered).bob.xxx" sh -c "'$SPEEM' sent --config '$BOX/alice.toml' >/dev/null; '$SPEEM' sent --config '$BOX/alice.toml' | tail -n 1"

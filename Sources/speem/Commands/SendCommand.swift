@@ -6,8 +6,9 @@ struct SendCommand: AsyncParsableCommand {
         commandName: "send",
         abstract: "Send a text to a contact.",
         discussion: """
-            Says how far the message has come: "stored" when the contact's node has it on disk, "queued" when it is only \
-            here; then speem run, or the next command, sends it. speem sent shows when it is "delivered".
+            Says how far the message has come: "stored" when the contact's node has it on disk; "queued" when your own node \
+            has it and brings it there, whether or not this device is on; "waiting" when it is only here: then speem run, or \
+            the next command, sends it. speem sent shows when it is "delivered".
             """)
 
     @OptionGroup var options: GlobalOptions
@@ -36,8 +37,9 @@ struct SendCommand: AsyncParsableCommand {
         case "stored": Output.line("stored: \(name)'s node has it")
         case "delivered": Output.line("delivered to \(name)")
         case "failed": throw Failure("\(name)'s node refused the message for good", hint: "speem sent shows it")
+        case "queued": Output.line("queued: your node has it, and brings it to \(name)'s")
         default:
-            Output.line("queued: \(Output.printable(result["reason"]?.stringValue ?? "the node cannot be reached"))")
+            Output.line("waiting: \(Output.printable(result["reason"]?.stringValue ?? "the node cannot be reached"))")
         }
     }
 }
@@ -45,7 +47,9 @@ struct SendCommand: AsyncParsableCommand {
 struct SentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sent",
-        abstract: "List what was sent last, and how far it has come: queued, stored, delivered, or failed and why.")
+        abstract:
+            "List what was sent last, and how far it has come: waiting, queued, stored, delivered, read, or failed and why."
+    )
 
     /// Messages that are listed at the most.
     private static let count = 100

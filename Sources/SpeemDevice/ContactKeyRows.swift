@@ -1,0 +1,66 @@
+import SpeemCrypto
+import SpeemIdentity
+import SpeemProtocol
+import SpeemStore
+import SwiftProtobuf
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Which one-time keys at the own nodes opened the way for which device of a contact: what came of them is withdrawn when
+/// the contact's account does not list the device any more.
+enum ContactKeyRows {
+    /// Keys of one contact at the most: a bound on what it can make this device keep.
+    private static let maxKeys: Int64 = 256
+
+    static func insert(
+        _ keys: [WireDeviceKey], of contact: Int64, in connection: Connection
+    ) throws(StoreError) {
+        for key in keys {
+            let count = try connection.first("SELECT count(*) FROM contact_key WHERE contact = ?", .integer(contact)) {
+                row throws(StoreError) in try row.integer(0)
+            }
+            guard count ?? 0 < maxKeys else { return }
+            try connection.execute(
+                "INSERT INTO contact_key (contact, device, one_time_key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                .integer(contact), .blob([UInt8](key.device)), .blob([UInt8](key.oneTimeKey)))
+        }
+    }
+
+    static func all(of contact: Int64, in connection: Connection) throws(StoreError) -> [WireDeviceKey] {
+        try connection.query(
+            "SELECT device, one_time_key FROM contact_key WHERE contact = ?", .integer(contact)
+        ) { row throws(StoreError) in
+            let (device, key) = (try row.blob(0), try row.blob(1))
+            return .with {
+                $0.device = Data(device)
+                $0.oneTimeKey = Data(key)
+            }
+        }
+    }
+
+    /// The device is not listed any more: its keys are to be withdrawn at the own nodes.
+    static func withdraw(
+        _ device: DeviceID, of contact: Int64, in connection: Connection
+    ) throws(StoreError) {
+        let keys = try connection.query(
+            "SELECT one_time_key FROM contact_key WHERE contact = ? AND device = ?", .integer(contact),
+            .blob(device.bytes)
+        ) { row throws(StoreError) in try row.blob(0) }
+        for key in keys { try NodeGrantRows.revoke(key, in: connection) }
+        if !keys.isEmpty { try NodeGrantRows.changed(in: connection) }
+        try connection.execute(
+            "DELETE FROM contact_key WHERE contact = ? AND device = ?", .integer(contact), .blob(device.bytes))
+    }
+}
+
+extension WireDeviceKey {
+    init(_ device: DeviceID, _ key: X25519.PublicKey) {
+        self.init()
+        self.device = Data(device.bytes)
+        oneTimeKey = Data(key.bytes)
+    }
+}

@@ -1,0 +1,132 @@
+import Logging
+import SpeemCrypto
+import SpeemIdentity
+import SpeemProtocol
+import SpeemStore
+import SpeemTransport
+import SwiftProtobuf
+import Synchronization
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Routes that an own node is known to have, with the nodes that they lead to: in memory, because asking once more is cheap.
+final class KnownRoutes: Sendable {
+    /// By route and node, a hash of all that the node was told.
+    private let routes = Mutex<[[UInt8]: [UInt8]]>([:])
+
+    func isKnown(_ route: WireRouteAdd, at node: [UInt8]) -> Bool {
+        let hash = Self.hash(route)
+        return routes.withLock { $0[node + [UInt8](route.route)] == hash }
+    }
+
+    func learn(_ route: WireRouteAdd, at node: [UInt8]) {
+        let hash = Self.hash(route)
+        routes.withLock { $0[node + [UInt8](route.route)] = hash }
+    }
+
+    func forget(_ route: WireRouteAdd, at node: [UInt8]) {
+        routes.withLock { $0[node + [UInt8](route.route)] = nil }
+    }
+
+    private static func hash(_ route: WireRouteAdd) -> [UInt8] {
+        BLAKE2b.hash(
+            domain: DomainSeparator("known route"), [UInt8](route.initiatorSecret), [UInt8](route.preSharedKey),
+            route.nodes.flatMap { $0.nodeKey + $0.addresses.flatMap { Array($0.utf8) + [0] } })
+    }
+}
+
+/// Handing over to the outbox of an own node.
+extension Courier {
+    /// How long the own nodes are tried before the contact's node is.
+    private static let patience: Duration = .seconds(4)
+
+    /// Hands envelopes over to an own node, which brings them along the contact's route.
+    ///
+    /// - Returns: false when that cannot be done: then the device goes itself.
+    func forward(_ envelopes: [OutgoingEnvelope], to contact: Contact) async throws -> Bool {
+        guard !contact.isSelf,
+            let route = try await state.store.read({ try RouteRows.find(contact.id, in: $0) }), route.state == .ready
+        else { return false }
+        let nodes = try await state.ownNodes().filter { !$0.isRetired }.map(\.entry)
+        let connections = connections
+        let initiator = state.ownInitiator
+        guard !nodes.isEmpty,
+            let own = await Deadline.wait(
+                Self.patience, for: { try? await connections.connection(initiator, atAnyOf: nodes) })
+                ?? nil
+        else { return false }
+        let roster = try await state.store.read { try ContactRows.roster(of: contact, in: $0) }
+        var wire = route.wire
+        wire.nodes = roster.nodes.map { node in
+            .with {
+                $0.nodeKey = Data(node.noise.bytes)
+                $0.addresses = node.addresses
+            }
+        }
+        guard !wire.nodes.isEmpty else { return false }
+        do {
+            return try await put(envelopes, along: wire, at: own.node, over: own.connection)
+        } catch let error as RefusalError {
+            state.logger.debug("the own node does not forward: \(error)")
+            return false
+        } catch let error as TransportError {
+            state.logger.debug("the own node does not forward: \(error)")
+            return false
+        }
+    }
+
+    private func put(
+        _ envelopes: [OutgoingEnvelope], along route: WireRouteAdd, at node: NodeEntry,
+        over connection: ClientConnection
+    ) async throws -> Bool {
+        let key = node.noise.bytes
+        if !routes.isKnown(route, at: key) {
+            try await connection.request(.with { $0.routeAdd = route }).requireNoRefusal()
+            routes.learn(route, at: key)
+        }
+        let deposits = Self.deposits(envelopes)
+        let items = deposits.map(Self.itemName)
+        let responses = try await connection.request(
+            all: zip(deposits, items).map { deposit, item in
+                .with {
+                    $0.outboxPut = .with {
+                        $0.item = Data(item)
+                        $0.route = route.route
+                        $0.deposit = .init(deposit)
+                    }
+                }
+            })
+        var taken: [(envelopes: [OutgoingEnvelope], item: [UInt8])] = []
+        var refusal: RefusalError?
+        for ((deposit, item), response) in zip(zip(deposits, items), responses) {
+            do {
+                try response.requireNoRefusal()
+                guard case .outboxTaken = response.kind else { throw TransportError.violation("not the outbox") }
+                taken.append((deposit, item))
+            } catch let error as RefusalError {
+                if error.code == .unknownRoute { routes.forget(route, at: key) }
+                refusal = refusal ?? error
+            }
+        }
+        let done = taken
+        try await state.store.write { connection in
+            for (envelopes, item) in done {
+                for envelope in envelopes {
+                    try OutgoingRows.queued(envelope, item: item, at: key, in: connection)
+                }
+            }
+        }
+        if let refusal { throw refusal }
+        return true
+    }
+
+    /// The same deposit has the same name, also after a lost answer.
+    private static func itemName(_ deposit: [OutgoingEnvelope]) -> [UInt8] {
+        BLAKE2b.hash(
+            domain: DomainSeparator("outbox name"), deposit.flatMap { $0.envelopeID }, length: 16)
+    }
+}

@@ -1,0 +1,101 @@
+import SpeemCrypto
+import SpeemIdentity
+import SpeemSessions
+import SpeemStore
+
+/// A device that asks to be linked to the account.
+struct PendingLink: Sendable {
+    let device: DeviceEntry
+    let initiatorKey: X25519.PublicKey
+    let name: String
+    /// The secret of the invite that it took.
+    let secret: SecretBytes
+}
+
+/// Requests of new devices, until the person says yes or no, and what was answered.
+enum LinkRows {
+    private static let unanswered: Int64 = 0
+    private static let accepted: Int64 = 1
+
+    /// - Returns: false when it was there already.
+    static func insert(
+        _ request: LinkRequest, invite: Int64, in connection: Connection
+    ) throws(StoreError) -> Bool {
+        try connection.execute(
+            """
+            INSERT INTO link_request (device, entry, initiator_key, name, invite) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT DO NOTHING
+            """, .blob(request.device.id.bytes), .blob(request.device.encoded),
+            .blob(request.initiatorKey.bytes), .text(request.name), .integer(invite))
+        return connection.changes > 0
+    }
+
+    static func pending(in connection: Connection) throws -> [PendingLink] {
+        let rows = try connection.query(
+            """
+            SELECT entry, initiator_key, name, secret FROM link_request JOIN invite ON invite.id = link_request.invite
+            WHERE answer = ? ORDER BY name
+            """, .integer(unanswered)
+        ) { row throws(StoreError) in
+            (entry: try row.blob(0), key: try row.blob(1), name: try row.text(2), secret: try row.secret(3))
+        }
+        return try rows.map { row in
+            try DeviceError.stored("a link request") {
+                var reader = ByteReader(row.entry)
+                return PendingLink(
+                    device: try DeviceEntry(&reader), initiatorKey: try X25519.PublicKey(row.key), name: row.name,
+                    secret: row.secret)
+            }
+        }
+    }
+
+    /// The person said yes.
+    ///
+    /// - Parameter historySince: the oldest message that the device may have, Unix milliseconds; nil for none.
+    static func accept(_ device: DeviceID, historySince: Int64?, in connection: Connection) throws(StoreError) {
+        try connection.execute(
+            "UPDATE link_request SET answer = ?, history_since = ? WHERE device = ?", .integer(accepted),
+            .optional(historySince), .blob(device.bytes))
+    }
+
+    /// The person said no, or the device was removed.
+    static func forget(_ device: DeviceID, in connection: Connection) throws(StoreError) {
+        try connection.execute("DELETE FROM link_request WHERE device = ?", .blob(device.bytes))
+    }
+
+    /// The oldest message that `device` may be given, Unix milliseconds; nil when this device gives it none: it knows what
+    /// is allowed to the devices that it linked itself, and has nothing to hide from the one that linked it.
+    static func historySince(_ device: DeviceID, in connection: Connection) throws(StoreError) -> Int64? {
+        let allowed = try connection.first(
+            "SELECT history_since FROM link_request WHERE device = ? AND answer = ?", .blob(device.bytes),
+            .integer(accepted)
+        ) { row throws(StoreError) in try row.optionalInteger(0) }
+        if let allowed { return allowed }
+        let isSponsor = try connection.first("SELECT 1 FROM history WHERE device = ?", .blob(device.bytes)) {
+            row throws(StoreError) in try row.integer(0)
+        }
+        return isSponsor == nil ? nil : 0
+    }
+}
+
+extension IncomingMail {
+    /// A new device asks to be linked, over an invite that this one has made.
+    func takeLinkRequest(_ bytes: [UInt8], _ session: Session, in connection: Connection) throws -> Opened {
+        let invites = try OwnInviteRows.open(.link, now: now, in: connection)
+        let (request, index) = try LinkRequest.open(
+            bytes, requestKeys: invites.map { InviteKeys(secret: $0.secret).requestKey }, account: state.account,
+            device: session.peer.device.id)
+        guard request.device == session.peer.device else {
+            throw Unwelcome(description: "the link request is of another device")
+        }
+        guard try OwnRoster.load(account: state.account, in: connection).device(request.device.id) == nil else {
+            throw Unwelcome(description: "the device is linked already")
+        }
+        _ = try LinkRows.insert(request, invite: invites[index].id, in: connection)
+        try OwnInviteRows.use(invites[index], in: connection)
+        let own = try ContactRows.own(in: connection)
+        try SessionRows.save(session, contact: own.id, in: connection)
+        try NoticeRows.insert(.words("\(request.name) asks to be linked: speem devices"), in: connection)
+        return (.linkRequest(name: request.name), nil)
+    }
+}

@@ -1,0 +1,69 @@
+import Logging
+import SpeemIdentity
+import SpeemStore
+
+/// The account's own chain.
+enum OwnRoster {
+    static func load(account: AccountPublicKey, in connection: Connection) throws -> Roster {
+        let entries = try connection.query("SELECT encoded FROM roster_entry ORDER BY sequence") {
+            row throws(StoreError) in try row.blob(0)
+        }
+        return try DeviceError.stored("an own roster entry") { try Roster(verifying: entries, account: account) }
+    }
+
+    static func insert(_ entry: RosterEntry, in connection: Connection) throws(StoreError) {
+        try connection.execute(
+            "INSERT INTO roster_entry (sequence, encoded) VALUES (?, ?)",
+            .integer(Int64(clamping: entry.sequence)), .blob(entry.encoded))
+    }
+
+    static func removeNewest(_ sequence: UInt64, in connection: Connection) throws(StoreError) {
+        try connection.execute(
+            "DELETE FROM roster_entry WHERE sequence = ?", .integer(Int64(clamping: sequence)))
+    }
+
+    /// Takes a chain that was judged to be the better one, with all that follows from it.
+    static func take(_ roster: Roster, state: DeviceState, in connection: Connection) throws {
+        let before = try load(account: state.account, in: connection)
+        try connection.execute("DELETE FROM roster_entry")
+        for entry in roster.entries { try insert(entry, in: connection) }
+        try OwnNodeRows.follow(roster, in: connection)
+        let own = try ContactRows.own(in: connection)
+        for device in before.devices where roster.device(device.id) == nil {
+            try SessionRows.close(device: device.id, contact: own.id, in: connection)
+            try OutgoingRows.forget(device: device.id, contact: own.id, in: connection)
+            try SponsorRows.forget(device: device.id, in: connection)
+            try LinkRows.forget(device.id, in: connection)
+            try connection.execute("DELETE FROM history WHERE device = ?", .blob(device.id.bytes))
+            try NoticeRows.insert(device.id == state.id ? .thisDeviceRemoved : .removed(device.id), in: connection)
+        }
+        // A device that was just linked itself need not be told who was there before it.
+        guard before.device(state.id) != nil else { return }
+        for device in roster.devices where before.device(device.id) == nil {
+            try NoticeRows.insert(.linked(device.id), in: connection)
+        }
+    }
+
+    /// Compares with a chain that a node served, and takes it when it is the better one.
+    static func judge(
+        _ encoded: [[UInt8]], state: DeviceState, in connection: Connection
+    ) throws -> RosterJudgement {
+        let known = try load(account: state.account, in: connection)
+        let fetched = try Roster(verifying: encoded, account: state.account)
+        let judgement = known.judge(fetched)
+        if judgement.isTaken { try take(fetched, state: state, in: connection) }
+        switch judgement {
+        case .forkThatWins, .forkThatLoses:
+            state.logger.critical(
+                "the account's roster has split in two: a device or the home node may be in other hands")
+            try NoticeRows.insert(
+                .words(
+                    "the account's roster has split in two: a device or the home node may be in other hands; "
+                        + "look at speem devices, and use the recovery words (speem recover) when one is not yours"),
+                in: connection)
+        case .same, .newer, .older: break
+        }
+        try connection.execute("UPDATE contact SET wanted_head = NULL WHERE is_self = 1")
+        return judgement
+    }
+}

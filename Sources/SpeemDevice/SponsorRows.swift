@@ -1,0 +1,80 @@
+import SpeemCrypto
+import SpeemIdentity
+import SpeemStore
+
+/// Ways in at contacts' nodes that this device makes for other own devices: a one-time invite for each, which the other
+/// device redeems with a key of its own.
+struct Sponsored: Sendable {
+    enum State: Int64, Sendable {
+        /// The contact's node does not know it yet.
+        case made = 0
+        /// It does, and the device was told.
+        case told = 2
+        /// The contact's node will not take it.
+        case refused = 3
+    }
+
+    let contact: Int64
+    let device: DeviceID
+    let secret: SecretBytes
+    /// Unix seconds.
+    let expires: Int64
+}
+
+enum SponsorRows {
+    /// Seconds that such an invite lives: the other device may be off for a while.
+    static let lifetime: Int64 = 60 * 24 * 3600
+
+    /// For all other own devices, at a contact that this device has met.
+    static func insertAll(
+        contact: Int64, state: DeviceState, now: Int64, in connection: Connection
+    ) throws {
+        for device in try OwnRoster.load(account: state.account, in: connection).devices where device.id != state.id {
+            try insert(contact: contact, device: device.id, random: state.random, now: now, in: connection)
+        }
+    }
+
+    /// For a device that this one has linked, at all contacts.
+    static func insertAll(
+        device: DeviceID, state: DeviceState, now: Int64, in connection: Connection
+    ) throws {
+        for contact in try ContactRows.all(in: connection) {
+            try insert(contact: contact.id, device: device, random: state.random, now: now, in: connection)
+        }
+    }
+
+    private static func insert(
+        contact: Int64, device: DeviceID, random: some RandomSource, now: Int64, in connection: Connection
+    ) throws(StoreError) {
+        try connection.execute(
+            """
+            INSERT INTO sponsored (contact, device, secret, expires) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
+            """, .integer(contact), .blob(device.bytes), .secret(random.secret(Invite.secretLength)),
+            .integer(now + lifetime))
+    }
+
+    /// Those that the contact's node does not know yet.
+    static func made(contact: Int64, in connection: Connection) throws -> [Sponsored] {
+        try connection.query(
+            "SELECT device, secret, expires FROM sponsored WHERE contact = ? AND state = ?", .integer(contact),
+            .integer(Sponsored.State.made.rawValue)
+        ) { row throws(StoreError) in
+            (device: try row.blob(0), secret: try row.secret(1), expires: try row.integer(2))
+        }.map { row in
+            Sponsored(
+                contact: contact, device: try DeviceError.stored("a device") { try DeviceID(row.device) },
+                secret: row.secret, expires: row.expires)
+        }
+    }
+
+    static func set(_ state: Sponsored.State, of sponsored: Sponsored, in connection: Connection) throws(StoreError) {
+        try connection.execute(
+            "UPDATE sponsored SET state = ? WHERE contact = ? AND device = ?", .integer(state.rawValue),
+            .integer(sponsored.contact), .blob(sponsored.device.bytes))
+    }
+
+    /// The device is not listed any more.
+    static func forget(device: DeviceID, in connection: Connection) throws(StoreError) {
+        try connection.execute("DELETE FROM sponsored WHERE device = ?", .blob(device.bytes))
+    }
+}
