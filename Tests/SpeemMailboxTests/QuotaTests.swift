@@ -126,9 +126,9 @@ struct QuotaTests {
         try await withBench(quota: Quota(total: 12 * size, perContact: 100 * size, own: 2 * size)) { (bench) throws in
             bench.contacts = 5
             // Each contact has a fifth of what the own devices leave, in whatever order they come.
-            for grant in [3, 1, 5, 2, 4] as [Int64] {
-                for number in 1...2 { #expect(try bench.deposit(envelope(number), from: grant).isStored) }
-                #expect(try bench.deposit(envelope(3), from: grant) == .refused(.mailboxFull))
+            for party in [3, 1, 5, 2, 4] as [Int64] {
+                for number in 1...2 { #expect(try bench.deposit(envelope(number), from: party).isStored) }
+                #expect(try bench.deposit(envelope(3), from: party) == .refused(.mailboxFull))
             }
             for number in 1...2 { #expect(try bench.deposit(envelope(number), from: 9, as: .ownDevice).isStored) }
             #expect(try bench.used() == 12 * size)
@@ -162,8 +162,8 @@ struct QuotaTests {
         let size = envelope(0).size
         try await withBench(quota: Quota(total: 12 * size, perContact: 5 * size, own: 2 * size)) { (bench) throws in
             bench.contacts = 2
-            for grant in 1...2 as ClosedRange<Int64> {
-                for number in 1...5 { #expect(try bench.deposit(envelope(number), from: grant).isStored) }
+            for party in 1...2 as ClosedRange<Int64> {
+                for number in 1...5 { #expect(try bench.deposit(envelope(number), from: party).isStored) }
             }
             bench.contacts = 3
             #expect(try bench.deposit(envelope(1), from: 3) == .refused(.nodeFull))
