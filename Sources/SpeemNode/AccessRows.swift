@@ -29,7 +29,8 @@ enum AccessRows {
     }
 
     static func find(key: [UInt8], in connection: Connection) throws -> Row? {
-        try connection.first("SELECT \(Raw.columns) FROM access WHERE initiator_key = ?", .blob(key), row: Raw.read)?.row
+        try connection.first("SELECT \(Raw.columns) FROM access WHERE initiator_key = ?", .blob(key), row: Raw.read)?
+            .row
     }
 
     static func find(_ id: Int64, in connection: Connection) throws -> Row? {

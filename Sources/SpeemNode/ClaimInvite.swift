@@ -17,7 +17,8 @@ enum ClaimInvite {
                 key: keys.initiatorKey.publicKey.bytes, preSharedKey: keys.preSharedKey, kind: .invite(.claim),
                 in: connection)
             try InviteRow.insert(
-                access: entry.grant.id, device: nil, grantPreSharedKey: keys.grantPreSharedKey, lifetime: lifetime, deadline: 0,
+                access: entry.grant.id, device: nil, grantPreSharedKey: keys.grantPreSharedKey, lifetime: lifetime,
+                deadline: 0,
                 clock: clock, in: connection)
             return (entry, removed)
         }

@@ -52,7 +52,8 @@ struct InviteRow: Sendable {
             """
             INSERT INTO invite (access_id, device, grant_pre_shared_key, made_running, lifetime, deadline)
             VALUES (?, ?, ?, ?, ?, ?)
-            """, .integer(access), .optional(device?.bytes), .secret(grantPreSharedKey), .integer(clock.running), .integer(lifetime),
+            """, .integer(access), .optional(device?.bytes), .secret(grantPreSharedKey), .integer(clock.running),
+            .integer(lifetime),
             .integer(deadline))
     }
 

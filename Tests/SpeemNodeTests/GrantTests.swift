@@ -49,7 +49,8 @@ struct GrantTests {
             #expect(try await allowed(claiming) == ["ping"])
             let owner = TestOwner()
             let device = try await own(announcement, owner)
-            #expect(try await allowed(device) == Set(Self.requests.map(\.name)).subtracting(["redeem", "routeRegister"]))
+            #expect(
+                try await allowed(device) == Set(Self.requests.map(\.name)).subtracting(["redeem", "routeRegister"]))
 
             let keys = InviteKeys(secret: random.secret(16))
             #expect(try await device.request(register(keys)).inviteRegistered == WireInviteRegistered())

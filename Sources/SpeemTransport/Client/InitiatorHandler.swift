@@ -71,7 +71,9 @@ final class InitiatorHandler: ChannelDuplexHandler {
             waiting.removeValue(forKey: id)?.answer.succeed(response)
             if waiting.isEmpty { stopWatching() }
         case .push(let push):
-            guard isSubscribed || (hasDeposited && push.kind == .allClear(WireAllClear())) else { return end(.violation("a push without a subscription"), context) }
+            guard isSubscribed || (hasDeposited && push.kind == .allClear(WireAllClear())) else {
+                return end(.violation("a push without a subscription"), context)
+            }
             // A push that is lost here comes again with the drain after the next handshake.
             if !pushes.append(push) { end(.violation("more pushes than it may send"), context) }
         case .closed(let close): end(.closed(close.reason, detail: close.detail), context)
