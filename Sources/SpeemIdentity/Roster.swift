@@ -85,6 +85,16 @@ public struct Roster: Sendable, Equatable {
         entries.append(entry)
     }
 
+    /// The chain as it was when it had `count` entries.
+    ///
+    /// - Precondition: it had, and at least one.
+    public func prefix(_ count: Int) -> Roster {
+        precondition((1...entries.count).contains(count), "a chain of \(count) of \(entries.count) entries")
+        var earlier = self
+        earlier.entries.removeLast(entries.count - count)
+        return earlier
+    }
+
     /// How another chain of the same account relates to this one.
     public enum Relation: Sendable, Equatable {
         case same

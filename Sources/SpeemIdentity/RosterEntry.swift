@@ -1,4 +1,4 @@
-import SpeemCrypto
+public import SpeemCrypto
 
 /// The hash of a roster entry, 32 bytes: what the next entry, messages and invites name it by.
 public struct RosterHead: Sendable, Hashable {
@@ -174,6 +174,9 @@ public struct RosterEntry: Sendable, Hashable {
         let signed = Array(encoded.dropLast(Ed25519.signatureLength))
         return (try? key.verify(signature, of: signed, domain: Self.domain)) != nil
     }
+
+    /// Whether a node is one of the account's from here on.
+    public func lists(node key: X25519.PublicKey) -> Bool { nodes.contains { $0.noise == key } }
 
     func lists(_ device: DeviceID) -> DeviceEntry? { devices.first { $0.id == device } }
 }

@@ -57,6 +57,19 @@ public struct Deposit: Sendable, Equatable {
     public var size: Int { targets.reduce(body.count) { $0 + $1.header.count } }
 }
 
+extension Deposit {
+    /// The bytes that the smallest target takes among those that were refused because there was no space; nil when none
+    /// was.
+    public func refusedForSpace(_ outcomes: [DepositOutcome]) -> Int64? {
+        zip(targets, outcomes).compactMap { target, outcome -> Int64? in
+            switch outcome {
+            case .refused(.mailboxFull), .refused(.nodeFull): target.size + bodySize
+            case .refused(.conflict), .refused(.unknownMailbox), .stored, .duplicate: nil
+            }
+        }.min()
+    }
+}
+
 /// An envelope in its place.
 public struct StoredEnvelope: Sendable, Equatable {
     /// Counts up; never used twice on a node.

@@ -24,7 +24,7 @@ public enum MailboxSchema {
         CREATE TABLE envelope (
             sequence INTEGER PRIMARY KEY AUTOINCREMENT,
             mailbox INTEGER NOT NULL,
-            grant_id INTEGER NOT NULL,
+            party INTEGER NOT NULL,
             own INTEGER NOT NULL,
             made_running INTEGER NOT NULL,
             made_wall INTEGER,
@@ -46,16 +46,16 @@ public enum MailboxSchema {
         // The memory of deposits: `sequence` names the envelope while it is there, and is NULL once it was acknowledged.
         """
         CREATE TABLE deposit (
-            grant_id INTEGER NOT NULL,
+            party INTEGER NOT NULL,
             key BLOB NOT NULL,
             content BLOB NOT NULL,
             sequence INTEGER,
             deleted_running INTEGER,
-            PRIMARY KEY (grant_id, key)
+            PRIMARY KEY (party, key)
         ) STRICT, WITHOUT ROWID
         """,
-        "CREATE INDEX deposit_tombstone ON deposit (grant_id, deleted_running) WHERE sequence IS NULL",
-        // What is in use, so that a quota costs no scan: one row a grant, and those of `Account`.
-        "CREATE TABLE usage (grant_id INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, tombstones INTEGER NOT NULL) STRICT",
+        "CREATE INDEX deposit_tombstone ON deposit (party, deleted_running) WHERE sequence IS NULL",
+        // What is in use, so that a quota costs no scan: one row a party, and those of `Account`.
+        "CREATE TABLE usage (party INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, tombstones INTEGER NOT NULL) STRICT",
     ]
 }

@@ -14,24 +14,24 @@ extension Mailboxes {
         return Int(deleted)
     }
 
-    /// Deletes the oldest tombstones of each grant, and the rows of grants of which nothing is left.
+    /// Deletes the oldest tombstones of each party, and the rows of parties of which nothing is left.
     private func forgetTombstones(clock: NodeClock, in connection: Connection) throws(StoreError) {
         guard let before = Expiry.moment(Self.tombstoneAge, before: clock.running) else { return }
-        let grants = try connection.query("SELECT grant_id FROM usage WHERE tombstones > 0") {
+        let parties = try connection.query("SELECT party FROM usage WHERE tombstones > 0") {
             row throws(StoreError) in try row.integer(0)
         }
         var left = Self.cleanupRows
-        for grant in grants where left > 0 {
+        for party in parties where left > 0 {
             try connection.execute(
                 """
-                DELETE FROM deposit WHERE grant_id = ?1 AND key IN (
-                    SELECT key FROM deposit WHERE grant_id = ?1 AND sequence IS NULL AND deleted_running < ?2
+                DELETE FROM deposit WHERE party = ?1 AND key IN (
+                    SELECT key FROM deposit WHERE party = ?1 AND sequence IS NULL AND deleted_running < ?2
                     ORDER BY deleted_running LIMIT ?3)
-                """, .integer(grant), .integer(before), .integer(left))
+                """, .integer(party), .integer(before), .integer(left))
             let forgotten = Int64(connection.changes)
             guard forgotten > 0 else { continue }
             left -= forgotten
-            try charge(grant, bytes: 0, tombstones: -forgotten, in: connection)
+            try charge(party, bytes: 0, tombstones: -forgotten, in: connection)
         }
         try connection.execute("DELETE FROM usage WHERE bytes = 0 AND tombstones = 0")
     }

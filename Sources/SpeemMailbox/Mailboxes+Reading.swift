@@ -46,7 +46,7 @@ extension Mailboxes {
                 continue
             }
             deleted += 1
-            try trimTombstones(of: origin.grant, in: connection)
+            try trimTombstones(of: origin.party, in: connection)
         }
         return deleted
     }
@@ -67,12 +67,12 @@ extension Mailboxes {
     ) throws(StoreError) -> Origin? {
         let found = try connection.first(
             """
-            SELECT grant_id, own, envelope.id, length(header), body.id, length(content)
+            SELECT party, own, envelope.id, length(header), body.id, length(content)
             FROM envelope JOIN body ON body.id = envelope.body WHERE sequence = ? AND mailbox = ?
             """, .integer(sequence), .integer(mailbox)
         ) { row throws(StoreError) in
             (
-                origin: Origin(mailbox: mailbox, grant: try row.integer(0), isOwn: try row.flag(1)),
+                origin: Origin(mailbox: mailbox, party: try row.integer(0), isOwn: try row.flag(1)),
                 id: try row.blob(2), header: try row.integer(3), body: try row.integer(4),
                 content: try row.integer(5)
             )
@@ -87,12 +87,12 @@ extension Mailboxes {
         switch trace {
         case .tombstone(let clock):
             try connection.execute(
-                "UPDATE deposit SET sequence = NULL, deleted_running = ? WHERE grant_id = ? AND key = ?",
-                .integer(clock.running), .integer(origin.grant), .blob(key))
-            try charge(origin.grant, bytes: 0, tombstones: 1, in: connection)
+                "UPDATE deposit SET sequence = NULL, deleted_running = ? WHERE party = ? AND key = ?",
+                .integer(clock.running), .integer(origin.party), .blob(key))
+            try charge(origin.party, bytes: 0, tombstones: 1, in: connection)
         case .nothing:
             try connection.execute(
-                "DELETE FROM deposit WHERE grant_id = ? AND key = ?", .integer(origin.grant), .blob(key))
+                "DELETE FROM deposit WHERE party = ? AND key = ?", .integer(origin.party), .blob(key))
         }
         let size = header + Envelope.rowOverhead
         let bodySize = content + Deposit.bodyOverhead
@@ -102,16 +102,16 @@ extension Mailboxes {
         return origin
     }
 
-    /// Forgets the oldest tombstones of a grant that has too many.
-    private func trimTombstones(of grant: Int64, in connection: Connection) throws(StoreError) {
-        let count = try tombstones(of: grant, in: connection)
+    /// Forgets the oldest tombstones of a party that has too many.
+    private func trimTombstones(of party: Int64, in connection: Connection) throws(StoreError) {
+        let count = try tombstones(of: party, in: connection)
         // Some slack, so that the trimming is one statement for many deletions.
-        guard count > Self.tombstonesPerGrant + Self.cleanupRows else { return }
+        guard count > Self.tombstonesPerParty + Self.cleanupRows else { return }
         try connection.execute(
             """
-            DELETE FROM deposit WHERE grant_id = ?1 AND key IN (
-                SELECT key FROM deposit WHERE grant_id = ?1 AND sequence IS NULL ORDER BY deleted_running LIMIT ?2)
-            """, .integer(grant), .integer(count - Self.tombstonesPerGrant))
-        try charge(grant, bytes: 0, tombstones: -Int64(connection.changes), in: connection)
+            DELETE FROM deposit WHERE party = ?1 AND key IN (
+                SELECT key FROM deposit WHERE party = ?1 AND sequence IS NULL ORDER BY deleted_running LIMIT ?2)
+            """, .integer(party), .integer(count - Self.tombstonesPerParty))
+        try charge(party, bytes: 0, tombstones: -Int64(connection.changes), in: connection)
     }
 }

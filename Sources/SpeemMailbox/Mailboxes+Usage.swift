@@ -3,11 +3,11 @@ public import SpeemStore
 /// Where an envelope is and who put it there: whom it is charged to.
 struct Origin {
     let mailbox: Int64
-    let grant: Int64
+    let party: Int64
     let isOwn: Bool
 }
 
-/// Rows of the usage table that stand for many grants; a grant's own number is above them.
+/// Rows of the usage table for more than one party; a party's own number is above them.
 enum Account {
     /// All own devices, which have one share together.
     static let ownDevices: Int64 = 0
@@ -33,7 +33,7 @@ extension Mailboxes {
         if origin.isOwn {
             try charge(Account.ownDevices, bytes: bytes, tombstones: 0, in: connection)
         } else {
-            try charge(origin.grant, bytes: bytes, tombstones: 0, in: connection)
+            try charge(origin.party, bytes: bytes, tombstones: 0, in: connection)
             try charge(Account.contacts, bytes: bytes, tombstones: 0, in: connection)
         }
     }
@@ -42,14 +42,14 @@ extension Mailboxes {
     func charge(_ account: Int64, bytes: Int64, tombstones: Int64, in connection: Connection) throws(StoreError) {
         try connection.execute(
             """
-            INSERT INTO usage (grant_id, bytes, tombstones) VALUES (?1, ?2, ?3)
+            INSERT INTO usage (party, bytes, tombstones) VALUES (?1, ?2, ?3)
             ON CONFLICT DO UPDATE SET bytes = bytes + ?2, tombstones = tombstones + ?3
             """, .integer(account), .integer(bytes), .integer(tombstones))
     }
 
-    /// Bytes that the envelopes of a grant take that is a contact's, or of an ``Account``.
+    /// Bytes that the envelopes of a contact's party take, or of an ``Account``.
     func bytesUsed(by account: Int64, in connection: Connection) throws(StoreError) -> Int64 {
-        try connection.first("SELECT bytes FROM usage WHERE grant_id = ?", .integer(account)) {
+        try connection.first("SELECT bytes FROM usage WHERE party = ?", .integer(account)) {
             row throws(StoreError) in try row.integer(0)
         } ?? 0
     }
@@ -59,8 +59,32 @@ extension Mailboxes {
         try bytesUsed(by: Account.ownDevices, in: connection) + bytesUsed(by: Account.contacts, in: connection)
     }
 
-    func tombstones(of grant: Int64, in connection: Connection) throws(StoreError) -> Int64 {
-        try connection.first("SELECT tombstones FROM usage WHERE grant_id = ?", .integer(grant)) {
+    /// Bytes that a party may still deposit: as many are accepted, and not one more.
+    public func free(
+        for party: Int64, as depositor: Quota.Depositor, contacts: Int64, in connection: Connection
+    ) throws(StoreError) -> Int64 {
+        try quota.free(for: depositor, usage: usage(of: party, as: depositor, contacts: contacts, in: connection))
+    }
+
+    /// What a deposit of a party is judged by.
+    func usage(
+        of party: Int64, as depositor: Quota.Depositor, contacts: Int64, in connection: Connection
+    ) throws(StoreError) -> Quota.Usage {
+        let own = try bytesUsed(by: Account.ownDevices, in: connection)
+        return Quota.Usage(
+            depositor: depositor == .ownDevice ? own : try bytesUsed(by: party, in: connection), own: own,
+            total: own + (try bytesUsed(by: Account.contacts, in: connection)), contacts: contacts)
+    }
+
+    /// Whether nothing is kept or remembered of a party.
+    public func isUnknown(party: Int64, in connection: Connection) throws(StoreError) -> Bool {
+        try connection.first("SELECT 1 FROM usage WHERE party = ?", .integer(party)) { row throws(StoreError) in
+            try row.integer(0)
+        } == nil
+    }
+
+    func tombstones(of party: Int64, in connection: Connection) throws(StoreError) -> Int64 {
+        try connection.first("SELECT tombstones FROM usage WHERE party = ?", .integer(party)) {
             row throws(StoreError) in try row.integer(0)
         } ?? 0
     }

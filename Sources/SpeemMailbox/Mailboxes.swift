@@ -7,8 +7,8 @@ public struct Mailboxes: Sendable {
     /// Seconds after which an envelope may be deleted, by both clocks.
     public var maxAge: Int64
 
-    /// Tombstones kept for one grant. They only save work: a device recognises an envelope it had on its own.
-    static let tombstonesPerGrant: Int64 = 4096
+    /// Tombstones kept for one party. They only save work: a device recognises an envelope it had on its own.
+    static let tombstonesPerParty: Int64 = 4096
     /// Seconds of running after which a tombstone goes: a sender that retries longer is answered by a new deposit.
     static let tombstoneAge: Int64 = 60 * 24 * 3600
     /// Rows that one clean-up deletes, so that no transaction grows with the store.
@@ -34,6 +34,13 @@ public struct Mailboxes: Sendable {
         try connection.execute("UPDATE mailbox SET device = NULL WHERE device = ?", .blob(device))
     }
 
+    /// The devices that have a mailbox.
+    public func devices(in connection: Connection) throws(StoreError) -> [[UInt8]] {
+        try connection.query("SELECT device FROM mailbox WHERE device IS NOT NULL") { row throws(StoreError) in
+            try row.blob(0)
+        }
+    }
+
     func mailboxID(of device: [UInt8], in connection: Connection) throws(StoreError) -> Int64? {
         try connection.first("SELECT id FROM mailbox WHERE device = ?", .blob(device)) { row throws(StoreError) in
             try row.integer(0)
@@ -42,17 +49,18 @@ public struct Mailboxes: Sendable {
 
     // MARK: Depositing
 
-    /// Puts a body into the mailboxes of its targets for the holder of `grant`.
+    /// Puts a body into the mailboxes of its targets.
     ///
     /// - Parameters:
-    ///   - grant: counted from 1.
-    ///   - contacts: how many contacts have a grant.
+    ///   - party: who deposits, counted from 1: a contact with all its devices and routes, or the owner. All of one party
+    ///     share what is remembered of deposits, and a share of the quota.
+    ///   - contacts: how many contacts have a share.
     /// - Returns: what became of each target, in their order.
     public func deposit(
-        _ deposit: Deposit, from grant: Int64, as depositor: Quota.Depositor, contacts: Int64, clock: NodeClock,
+        _ deposit: Deposit, from party: Int64, as depositor: Quota.Depositor, contacts: Int64, clock: NodeClock,
         in connection: Connection
     ) throws -> [DepositOutcome] {
-        precondition(grant > 0, "grants are counted from 1")
+        precondition(party > 0, "parties are counted from 1")
         var body: Int64?
         var outcomes: [DepositOutcome] = []
         for target in deposit.targets {
@@ -62,11 +70,11 @@ public struct Mailboxes: Sendable {
             }
             let key = Self.key(mailbox: mailbox, envelope: target.id)
             let content = Self.contentHash(header: target.header, body: deposit.body)
-            if let known = try knownContent(grant: grant, key: key, in: connection) {
+            if let known = try knownContent(party: party, key: key, in: connection) {
                 outcomes.append(ConstantTime.equal(known, content) ? .duplicate : .refused(.conflict))
                 continue
             }
-            let origin = Origin(mailbox: mailbox, grant: grant, isOwn: depositor == .ownDevice)
+            let origin = Origin(mailbox: mailbox, party: party, isOwn: depositor == .ownDevice)
             // The first target that is stored pays for the body.
             let size = target.size + (body == nil ? deposit.bodySize : 0)
             if let refusal = try refusal(size: size, origin, depositor, contacts: contacts, in: connection) {
@@ -77,15 +85,15 @@ public struct Mailboxes: Sendable {
             body = stored
             try connection.execute(
                 """
-                INSERT INTO envelope (mailbox, grant_id, own, made_running, made_wall, id, header, body)
+                INSERT INTO envelope (mailbox, party, own, made_running, made_wall, id, header, body)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """,
-                .integer(mailbox), .integer(grant), .flag(origin.isOwn), .integer(clock.running),
+                .integer(mailbox), .integer(party), .flag(origin.isOwn), .integer(clock.running),
                 .optional(clock.wall), .blob(target.id), .blob(target.header), .integer(stored))
             let sequence = connection.lastInsertRowID
             try connection.execute(
-                "INSERT INTO deposit (grant_id, key, content, sequence) VALUES (?, ?, ?, ?)",
-                .integer(grant), .blob(key), .blob(content), .integer(sequence))
+                "INSERT INTO deposit (party, key, content, sequence) VALUES (?, ?, ?, ?)",
+                .integer(party), .blob(key), .blob(content), .integer(sequence))
             try charge(
                 origin, envelopes: 1, bytes: target.size, shown: target.size + deposit.bodySize,
                 in: connection)
@@ -104,10 +112,7 @@ public struct Mailboxes: Sendable {
     private func refusal(
         size: Int64, _ origin: Origin, _ depositor: Quota.Depositor, contacts: Int64, in connection: Connection
     ) throws(StoreError) -> DepositRefusal? {
-        let own = try bytesUsed(by: Account.ownDevices, in: connection)
-        let usage = Quota.Usage(
-            depositor: origin.isOwn ? own : try bytesUsed(by: origin.grant, in: connection), own: own,
-            total: own + (try bytesUsed(by: Account.contacts, in: connection)), contacts: contacts)
+        let usage = try usage(of: origin.party, as: depositor, contacts: contacts, in: connection)
         switch quota.decide(size: size, depositor: depositor, usage: usage) {
         case .accepted: return nil
         case .shareFull: return .mailboxFull
@@ -115,7 +120,7 @@ public struct Mailboxes: Sendable {
         }
     }
 
-    /// The key of idempotency within a grant: mailbox and envelope id, hashed to 16 bytes to keep the index small.
+    /// The key of idempotency within a party: mailbox and envelope id, hashed to 16 bytes to keep the index small.
     static func key(mailbox: Int64, envelope id: [UInt8]) -> [UInt8] {
         BLAKE2b.hash(
             domain: DomainSeparator("deposit key"), BigEndian.bytes(UInt64(bitPattern: mailbox)), id, length: 16)
@@ -125,9 +130,9 @@ public struct Mailboxes: Sendable {
         BLAKE2b.hash(domain: DomainSeparator("deposit content"), header, body, length: 16)
     }
 
-    private func knownContent(grant: Int64, key: [UInt8], in connection: Connection) throws(StoreError) -> [UInt8]? {
+    private func knownContent(party: Int64, key: [UInt8], in connection: Connection) throws(StoreError) -> [UInt8]? {
         try connection.first(
-            "SELECT content FROM deposit WHERE grant_id = ? AND key = ?", .integer(grant), .blob(key)
+            "SELECT content FROM deposit WHERE party = ? AND key = ?", .integer(party), .blob(key)
         ) { row throws(StoreError) in try row.blob(0) }
     }
 }

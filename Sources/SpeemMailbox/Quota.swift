@@ -21,13 +21,13 @@ public struct Quota: Sendable, Equatable {
 
     /// What is in use before a deposit, in bytes.
     public struct Usage: Sendable, Equatable {
-        /// By the depositor's grant (for an own device: by all own devices).
+        /// By the depositor (for an own device: by all own devices).
         public var depositor: Int64
         /// By all own devices.
         public var own: Int64
         /// By everybody.
         public var total: Int64
-        /// How many contacts have a grant: each has an equal reserved share.
+        /// How many contacts there are: each has an equal reserved share.
         public var contacts: Int64
 
         public init(depositor: Int64, own: Int64, total: Int64, contacts: Int64) {
@@ -42,7 +42,7 @@ public struct Quota: Sendable, Equatable {
         case accepted
         /// The depositor's own share is used up.
         case shareFull
-        /// All space is used up, although the depositor's share is not: shares shrank when contacts came, a grant was
+        /// All space is used up, although the depositor's share is not: shares shrank when contacts came, a party was
         /// revoked before its envelopes were read, or the quota was lowered.
         case nodeFull
     }
@@ -59,16 +59,32 @@ public struct Quota: Sendable, Equatable {
 
     /// Whether `size` more bytes are accepted.
     public func decide(size: Int64, depositor: Depositor, usage: Usage) -> Verdict {
-        let (used, shareOverflow) = usage.depositor.addingReportingOverflow(size)
-        guard !shareOverflow, used <= share(of: depositor, contacts: usage.contacts) else { return .shareFull }
+        guard size <= freeOfShare(depositor, usage) else { return .shareFull }
+        return size <= freeOfAll(depositor, usage) ? .accepted : .nodeFull
+    }
+
+    /// How many more bytes are accepted.
+    public func free(for depositor: Depositor, usage: Usage) -> Int64 {
+        max(min(freeOfShare(depositor, usage), freeOfAll(depositor, usage)), 0)
+    }
+
+    private func freeOfShare(_ depositor: Depositor, _ usage: Usage) -> Int64 {
+        Self.difference(share(of: depositor, contacts: usage.contacts), usage.depositor)
+    }
+
+    private func freeOfAll(_ depositor: Depositor, _ usage: Usage) -> Int64 {
         // What contacts used before their shares shrank is not made up for by the owner's devices.
         let reserved =
             switch depositor {
             case .ownDevice: 0 as Int64
             case .contact: max(share(of: .ownDevice, contacts: usage.contacts) - max(usage.own, 0), 0)
             }
-        let (all, totalOverflow) = usage.total.addingReportingOverflow(size)
-        guard !totalOverflow, all <= max(total, 0) - reserved else { return .nodeFull }
-        return .accepted
+        return Self.difference(max(total, 0) - reserved, usage.total)
+    }
+
+    private static func difference(_ limit: Int64, _ used: Int64) -> Int64 {
+        let (difference, overflow) = limit.subtractingReportingOverflow(used)
+        guard overflow else { return difference }
+        return used > 0 ? .min : .max
     }
 }

@@ -7,17 +7,26 @@ enum GrantKind: Sendable, Equatable {
     case ownDevice(DeviceID)
     /// A device of a contact: deposits, and takes what a session needs.
     case contact
+    /// A contact's node: deposits, and nothing else.
+    case route
+    /// Who has the recovery words: fetches the roster, and appends what the account key signed.
+    case recovery
     /// The one-time key of an invite.
-    case invite(Invite.Kind)
+    case invite(InviteKind)
 
     /// As the store keeps it.
     var code: Int64 {
         switch self {
         case .ownDevice: 1
         case .contact: 2
-        case .invite(let kind): 10 + Int64(kind.rawValue)
+        case .route: 3
+        case .recovery: 4
+        case .invite(let kind): kind.rawValue
         }
     }
+
+    /// Rows of invites have a code from here on.
+    static let firstInviteCode: Int64 = 10
 
     init(code: Int64, device: [UInt8]?) throws {
         switch code {
@@ -25,12 +34,43 @@ enum GrantKind: Sendable, Equatable {
             guard let device else { throw NodeError.inconsistentStore("a device's grant names no device") }
             self = .ownDevice(try DeviceID(device))
         case 2: self = .contact
-        case 11...13:
-            guard let kind = Invite.Kind(rawValue: UInt8(code - 10)) else { fallthrough }
+        case 3: self = .route
+        case 4: self = .recovery
+        default:
+            guard let kind = InviteKind(rawValue: code) else {
+                throw NodeError.inconsistentStore("a grant is of unknown kind \(code)")
+            }
             self = .invite(kind)
-        default: throw NodeError.inconsistentStore("a grant is of unknown kind \(code)")
         }
     }
+
+    /// Whether it is withdrawn by name. A device goes through the roster, and the recovery words are what undoes that.
+    var isRevocable: Bool {
+        switch self {
+        case .contact, .route, .invite: true
+        case .ownDevice, .recovery: false
+        }
+    }
+
+    /// Whether it is some contact's.
+    var isOfContact: Bool {
+        switch self {
+        case .contact, .route: true
+        case .ownDevice, .recovery, .invite: false
+        }
+    }
+}
+
+/// What an invite is for, by its code in the store.
+enum InviteKind: Int64, Sendable {
+    /// The first device takes an unowned node.
+    case claim = 11
+    /// A further device of the owner.
+    case link = 12
+    /// Another person.
+    case contact = 13
+    /// A further device of a contact, by one of the contact's.
+    case sibling = 14
 }
 
 /// Why a node cannot start or go on.

@@ -18,8 +18,12 @@ struct InviteRow: Sendable {
     static let afterlife: Int64 = 7 * 24 * 3600
     /// Seconds that an invite may live at the most.
     static let maxLifetime: Int64 = 366 * 24 * 3600
-    /// Invites of a node at the most.
+    /// The same of a sibling invite, which a contact makes.
+    static let maxSiblingLifetime: Int64 = 60 * 24 * 3600
+    /// Invites of the owner at the most.
     static let maxCount: Int64 = 256
+    /// Devices that a contact may have here at the most, with the sibling invites that nobody has used.
+    static let maxSiblings: Int64 = 15
 
     /// An invite dies when either clock says so.
     func isExpired(_ clock: NodeClock) -> Bool {
@@ -39,15 +43,17 @@ struct InviteRow: Sendable {
         }
     }
 
+    /// - Parameter device: the own device that registered it.
     static func insert(
-        access: Int64, grantPreSharedKey: SecretBytes, lifetime: Int64, deadline: Int64, clock: NodeClock,
-        in connection: Connection
+        access: Int64, device: DeviceID?, grantPreSharedKey: SecretBytes, lifetime: Int64, deadline: Int64,
+        clock: NodeClock, in connection: Connection
     ) throws(StoreError) {
         try connection.execute(
             """
-            INSERT INTO invite (access_id, grant_pre_shared_key, made_running, lifetime, deadline)
-            VALUES (?, ?, ?, ?, ?)
-            """, .integer(access), .secret(grantPreSharedKey), .integer(clock.running), .integer(lifetime),
+            INSERT INTO invite (access_id, device, grant_pre_shared_key, made_running, lifetime, deadline)
+            VALUES (?, ?, ?, ?, ?, ?)
+            """, .integer(access), .optional(device?.bytes), .secret(grantPreSharedKey), .integer(clock.running),
+            .integer(lifetime),
             .integer(deadline))
     }
 
@@ -59,8 +65,30 @@ struct InviteRow: Sendable {
             .integer(clock.running), .integer(access))
     }
 
-    static func count(in connection: Connection) throws(StoreError) -> Int64 {
-        try connection.first("SELECT count(*) FROM invite") { row throws(StoreError) in try row.integer(0) } ?? 0
+    /// How many own devices have registered, with the spent and expired ones that are still there.
+    static func countOfOwner(in connection: Connection) throws(StoreError) -> Int64 {
+        try connection.first("SELECT count(*) FROM invite WHERE device IS NOT NULL") { row throws(StoreError) in
+            try row.integer(0)
+        } ?? 0
+    }
+
+    /// Sibling invites of a party that nobody has used, with the expired ones that are still there: who lets invites
+    /// expire gets no others for them.
+    static func unspentSiblings(of party: Int64, in connection: Connection) throws(StoreError) -> Int64 {
+        try connection.first(
+            "SELECT count(*) FROM access JOIN invite ON access_id = id WHERE party = ? AND kind = ? AND spent_by IS NULL",
+            .integer(party), .integer(GrantKind.invite(.sibling).code)
+        ) { row throws(StoreError) in try row.integer(0) } ?? 0
+    }
+
+    /// The keys of the unspent invites that a device registered.
+    static func unspent(by device: DeviceID, in connection: Connection) throws(StoreError) -> [[UInt8]] {
+        try connection.query(
+            """
+            SELECT initiator_key FROM invite JOIN access ON id = access_id
+            WHERE invite.device = ? AND spent_by IS NULL
+            """, .blob(device.bytes)
+        ) { row throws(StoreError) in try row.blob(0) }
     }
 
     /// Deletes what has been spent or expired long enough; returns the ids of their grants.

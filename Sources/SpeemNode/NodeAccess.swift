@@ -10,6 +10,8 @@ final class NodeAccess: AccessTable {
         let grant: AccessGrant
         let initiatorKey: [UInt8]
         let kind: GrantKind
+        /// Whose it is: see ``PartyRows``.
+        let party: Int64
         var counter: UInt64
     }
 
@@ -18,7 +20,13 @@ final class NodeAccess: AccessTable {
         var keys: [Int64: [UInt8]] = [:]
         /// Counters that the store does not have yet.
         var dirty: Set<Int64> = []
-        var contacts: Int64 = 0
+        /// Parties with the grant of a device or of a route.
+        var contacts: Set<Int64> = []
+        var version: UInt64 = 0
+        /// Rows whose deletion was heard of before the making: whoever waits for two transactions may hear of the
+        /// second one first, and a withdrawn grant must not come back by that.
+        var gone: Set<Int64> = []
+        var digest: (version: UInt64, bytes: [UInt8])?
     }
 
     private let table = Mutex(Table())
@@ -39,53 +47,60 @@ final class NodeAccess: AccessTable {
         }
     }
 
-    func kind(of grant: AccessGrant) -> GrantKind? {
-        table.withLock { table in table.keys[grant.id].flatMap { table.byKey[$0]?.kind } }
+    /// The row of a grant; nil once it was withdrawn.
+    func entry(of grant: AccessGrant) -> Entry? {
+        table.withLock { table in table.keys[grant.id].flatMap { table.byKey[$0] } }
     }
 
     /// The row of an initiator key.
     func entry(for initiatorKey: [UInt8]) -> Entry? { table.withLock { $0.byKey[initiatorKey] } }
 
     /// How many contacts have a grant: each has an equal share of the mailboxes.
-    var contacts: Int64 { table.withLock { $0.contacts } }
+    var contacts: Int64 { table.withLock { Int64($0.contacts.count) } }
 
-    /// A hash over all grants but those of invites: nodes with the same digest have the same grants.
-    var digest: [UInt8] {
-        let keys = table.withLock { table in
-            table.byKey.values.filter { entry in
-                if case .invite = entry.kind { false } else { true }
-            }.map(\.initiatorKey)
-        }
-        return BLAKE2b.hash(
-            domain: DomainSeparator("grants"), keys.sorted { $0.lexicographicallyPrecedes($1) }.flatMap { $0 })
+    /// How many there are when `party` is one of them.
+    func contacts(with party: Int64) -> Int64 {
+        table.withLock { Int64($0.contacts.count) + ($0.contacts.contains(party) ? 0 : 1) }
     }
+
+    /// The grants of a party, by their numbers.
+    func grants(of party: Int64) -> [Int64] {
+        table.withLock { table in table.byKey.values.filter { $0.party == party }.map(\.grant.id) }
+    }
+
+    // MARK: What two nodes compare
+
+    /// Counts the changes of grants and withdrawals, each after its commit.
+    var version: UInt64 { table.withLock { $0.version } }
+
+    /// The digest of the table in this version, where it was worked out already.
+    func digest(of version: UInt64) -> [UInt8]? {
+        table.withLock { $0.digest.flatMap { $0.version == version ? $0.bytes : nil } }
+    }
+
+    /// Remembers a digest of what was read when the table had (at least) this version.
+    func remember(digest: [UInt8], of version: UInt64) { table.withLock { $0.digest = (version, digest) } }
 
     // MARK: Following the store
 
-    /// Takes over committed rows.
-    func insert(_ entries: [Entry]) {
+    /// Takes over a committed change.
+    func apply(_ change: AccessChange) {
         table.withLock { table in
-            for entry in entries {
+            for id in change.removed {
+                if let key = table.keys.removeValue(forKey: id) {
+                    table.byKey[key] = nil
+                } else {
+                    table.gone.insert(id)
+                }
+                table.dirty.remove(id)
+            }
+            for entry in change.inserted where table.gone.remove(entry.grant.id) == nil {
                 table.byKey[entry.initiatorKey] = entry
                 table.keys[entry.grant.id] = entry.initiatorKey
             }
-            Self.recount(&table)
+            table.contacts = Set(table.byKey.values.lazy.filter { $0.kind.isOfContact }.map(\.party))
+            table.version += 1
         }
-    }
-
-    /// Forgets rows whose deletion is committed.
-    func remove(_ ids: [Int64]) {
-        table.withLock { table in
-            for id in ids {
-                if let key = table.keys.removeValue(forKey: id) { table.byKey[key] = nil }
-                table.dirty.remove(id)
-            }
-            Self.recount(&table)
-        }
-    }
-
-    private static func recount(_ table: inout Table) {
-        table.contacts = Int64(table.byKey.values.count { $0.kind == .contact })
     }
 
     /// The counters that were seen since they were last written.
@@ -114,53 +129,8 @@ final class NodeAccess: AccessTable {
     }
 }
 
-/// The access table in the store.
-enum AccessRows {
-    static func all(in connection: Connection) throws -> [NodeAccess.Entry] {
-        let rows = try connection.query(
-            "SELECT id, initiator_key, pre_shared_key, kind, device, counter FROM access"
-        ) { row throws(StoreError) in
-            (
-                id: try row.integer(0), key: try row.blob(1), psk: try row.secret(2), kind: try row.integer(3),
-                device: try row.optionalBlob(4), counter: try row.integer(5)
-            )
-        }
-        return try rows.map { row in
-            NodeAccess.Entry(
-                grant: AccessGrant(id: row.id, preSharedKey: row.psk), initiatorKey: row.key,
-                kind: try GrantKind(code: row.kind, device: row.device), counter: UInt64(clamping: row.counter))
-        }
-    }
-
-    /// Adds a row; the key must be new.
-    static func insert(
-        key: [UInt8], preSharedKey: SecretBytes, kind: GrantKind, in connection: Connection
-    ) throws(StoreError) -> NodeAccess.Entry {
-        let device: [UInt8]? = if case .ownDevice(let id) = kind { id.bytes } else { nil }
-        try connection.execute(
-            "INSERT INTO access (initiator_key, pre_shared_key, kind, device, counter) VALUES (?, ?, ?, ?, 0)",
-            .blob(key), .secret(preSharedKey), .integer(kind.code), .optional(device))
-        return NodeAccess.Entry(
-            grant: AccessGrant(id: connection.lastInsertRowID, preSharedKey: preSharedKey), initiatorKey: key,
-            kind: kind, counter: 0)
-    }
-
-    static func write(counters: [Int64: UInt64], in connection: Connection) throws(StoreError) {
-        for (id, counter) in counters {
-            try connection.execute(
-                "UPDATE access SET counter = max(counter, ?) WHERE id = ?", .integer(Int64(clamping: counter)),
-                .integer(id))
-        }
-    }
-
-    static func delete(_ id: Int64, in connection: Connection) throws(StoreError) {
-        try connection.execute("UPDATE prekey_pair SET reserved_for = NULL WHERE reserved_for = ?", .integer(id))
-        try connection.execute("DELETE FROM access WHERE id = ?", .integer(id))
-    }
-
-    static func exists(key: [UInt8], in connection: Connection) throws(StoreError) -> Bool {
-        try connection.first("SELECT 1 FROM access WHERE initiator_key = ?", .blob(key)) { row throws(StoreError) in
-            try row.integer(0)
-        } != nil
-    }
+/// What a transaction did to the access table: rows that it made, and the ids of those that it deleted.
+struct AccessChange: Sendable {
+    var inserted: [NodeAccess.Entry] = []
+    var removed: [Int64] = []
 }

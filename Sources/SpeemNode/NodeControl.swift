@@ -45,6 +45,7 @@ struct NodeControl: ControlHandler {
             "role": .string("node"),
             "version": .string(SpeemVersion.text),
             "owned": .bool(state.account != nil),
+            "retired": .bool(state.isRetired),
             "node_key": .string(Hex.encode(state.noiseKey.publicKey.bytes)),
             "addresses": .array(addresses.map { .string($0) }),
             "uptime_seconds": .integer(report.uptime),

@@ -16,18 +16,23 @@ extension NodeRequests {
     /// How long a sender waits before it tries a full mailbox again.
     private static let fullRetry: UInt32 = 60_000
 
-    func deposit(_ request: WireDeposit, _ peer: Peer, as depositor: Quota.Depositor) async throws -> WireResponse {
+    func deposit(_ request: WireDeposit, _ peer: Peer, _ entry: NodeAccess.Entry) async throws -> WireResponse {
+        try requireInService()
         let deposit = Deposit(request)
+        let party = entry.party
         let contacts = state.access.contacts
         let clock = state.clock
-        let grant = peer.grant.id
         // Answered after the commit is on disk: `write` returns only then.
         let outcomes = try await state.write(cost: Store.smallCost + deposit.size) {
             [mailboxes = state.mailboxes] connection in
             try mailboxes.deposit(
-                deposit, from: grant, as: depositor, contacts: contacts, clock: clock, in: connection)
+                deposit, from: party, as: .init(party: party), contacts: contacts, clock: clock, in: connection)
         }
         await announce(deposit, outcomes)
+        if let size = deposit.refusedForSpace(outcomes) {
+            // It waits for the all-clear, also when it asks nothing else.
+            if await allClears.refused(size, of: party) { peer.stayOpen() }
+        }
         return .with { $0.deposited = .with { $0.outcomes = outcomes.map { .init($0) } } }
     }
 
@@ -81,8 +86,13 @@ extension NodeRequests {
             try mailboxes.acknowledge(device: device.bytes, sequences: sequences, clock: clock, in: connection)
         }
         await subscriptions.acknowledged(sequences, of: device)
+        if deleted > 0 { await allClears.spaceFreed() }
         return .with { $0.acknowledged = .with { $0.deleted = UInt32(clamping: deleted) } }
     }
+}
+
+extension Quota.Depositor {
+    init(party: Int64) { self = party == PartyRows.owner ? .ownDevice : .contact }
 }
 
 extension Deposit {

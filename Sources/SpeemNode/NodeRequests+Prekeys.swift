@@ -20,6 +20,7 @@ extension NodeRequests {
     /// What is reserved for the grant is taken and logged. Once that is used up nothing changes, so nothing is written
     /// or logged either: however often a contact asks, it costs a read.
     func takePrekeys(_ take: WirePrekeyTake, _ peer: Peer) async throws -> WireResponse {
+        try requireInService()
         let device = [UInt8](take.device)
         let grant = peer.grant.id
         let rest = try await state.store.read { connection in

@@ -28,8 +28,9 @@ extension NodeRequests {
         }
     }
 
-    /// Compare and swap: the entry must follow the newest one that this node has.
-    func appendRoster(_ append: WireRosterAppend) async throws -> WireResponse {
+    /// Compare and swap: the first entry that this node does not have must follow the newest one that it has. All of it
+    /// is one commit: the entries, the grants, and what goes with devices that are not listed any more.
+    func appendRoster(_ append: WireRosterAppend, by asker: GrantKind) async throws -> WireResponse {
         guard let account = state.account else { throw Refused(.notAllowed, "the node has no owner yet") }
         let entries: [RosterEntry]
         do {
@@ -37,32 +38,80 @@ extension NodeRequests {
         } catch {
             throw Refused(.rosterRefused, "\(error)")
         }
-        let ownKey = state.noiseKey.publicKey
-        let clock = state.clock
-        let (removed, head) = try await state.write { [mailboxes = state.mailboxes] connection in
-            var roster = try RosterRows.load(account: account, in: connection)
-            for entry in entries where !roster.contains(entry.head) {
-                guard entry.previous == roster.head else {
-                    throw Refused(.rosterConflict, "the roster has changed in between", head: roster.head)
-                }
-                do { try roster.append(entry) } catch { throw Refused(.rosterRefused, "\(error)") }
-                guard roster.nodes.contains(where: { $0.noise == ownKey }) else {
-                    throw Refused(.rosterRefused, "the entry does not list this node")
-                }
-                try RosterRows.insert(entry, in: connection)
+        let result = try await state.write { [state] connection -> RosterResult in
+            let before = try RosterRows.load(account: account, in: connection)
+            let extended = try RosterExtension(of: before, with: entries)
+            if asker == .recovery { try extended.requireRecovery() }
+            try extended.store(in: connection)
+            var change = AccessChange()
+            if extended.isChanged {
+                change = try state.followRoster(extended.roster, in: connection)
             }
-            // A device that is no longer listed loses its grants and its mailbox in the same commit.
-            var removed: [Int64] = []
-            for row in try AccessRows.all(in: connection) {
-                guard case .ownDevice(let device) = row.kind, roster.device(device) == nil else { continue }
-                try AccessRows.delete(row.grant.id, in: connection)
-                try mailboxes.remove(device: device.bytes, clock: clock, in: connection)
-                removed.append(row.grant.id)
+            for grant in append.grants {
+                if let entry = try state.takeDevice(grant, extended.roster, in: connection) {
+                    change.inserted.append(entry)
+                }
             }
-            return (removed, roster.head)
+            return RosterResult(
+                newest: extended.roster.newest, isChanged: extended.isChanged, change: change, turn: state.turn())
         }
-        state.access.remove(removed)
-        server.closeRevoked(removed)
-        return .with { $0.rosterAppended = .with { $0.head = Data(head.bytes) } }
+        if result.isChanged { state.rosterChanged(to: result.newest, turn: result.turn) }
+        await apply(result.change)
+        if result.isChanged { await subscriptions.rosterChanged(to: result.newest.head) }
+        return .with { $0.rosterAppended = .with { $0.head = Data(result.newest.head.bytes) } }
+    }
+
+    private struct RosterResult: Sendable {
+        let newest: RosterEntry
+        let isChanged: Bool
+        let change: AccessChange
+        let turn: UInt64
+    }
+}
+
+extension NodeState {
+    /// Makes the store follow a new head: what devices have that are not listed goes, and those that are listed have a
+    /// mailbox, also when their grants come later.
+    fileprivate func followRoster(_ roster: Roster, in connection: Connection) throws -> AccessChange {
+        var change = AccessChange()
+        let listed = Set(roster.devices.map(\.id))
+        var gone: Set<DeviceID> = []
+        for entry in try AccessRows.all(in: connection) {
+            guard case .ownDevice(let device) = entry.kind, !listed.contains(device) else { continue }
+            try AccessRows.delete(entry.grant.id, in: connection)
+            change.removed.append(entry.grant.id)
+            gone.insert(device)
+        }
+        for device in try mailboxes.devices(in: connection) { gone.insert(try DeviceID(device)) }
+        for device in gone.subtracting(listed) {
+            try mailboxes.remove(device: device.bytes, clock: clock, in: connection)
+            try PrekeyRows.delete(device: device.bytes, in: connection)
+            for key in try InviteRow.unspent(by: device, in: connection) {
+                change.removed += try RevokedRows.revoke(key, in: connection) ?? []
+            }
+        }
+        for device in listed { try mailboxes.open(device: device.bytes, in: connection) }
+        return change
+    }
+
+    /// Takes in the grant of a listed device.
+    ///
+    /// - Returns: nil when it is there already.
+    fileprivate func takeDevice(
+        _ grant: WireGrant, _ roster: Roster, in connection: Connection
+    ) throws -> NodeAccess.Entry? {
+        guard grant.kind == .ownDevice else { throw Refused(.malformed, "with the roster come grants of devices only") }
+        let device = try DeviceID([UInt8](grant.device))
+        guard roster.device(device) != nil else { throw Refused(.rosterRefused, "the device is not listed") }
+        let key = [UInt8](grant.initiatorKey)
+        let preSharedKey = SecretBytes(grant.preSharedKey)
+        if let known = try AccessRows.find(key: key, in: connection)?.entry {
+            guard known.kind == .ownDevice(device), known.grant.preSharedKey == preSharedKey else {
+                throw Refused(.malformed, "the key is there for something else")
+            }
+            return nil
+        }
+        return try AccessRows.insert(
+            key: key, preSharedKey: preSharedKey, kind: .ownDevice(device), in: connection)
     }
 }

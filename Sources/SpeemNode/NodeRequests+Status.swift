@@ -1,3 +1,4 @@
+import SpeemCrypto
 import SpeemIdentity
 import SpeemMailbox
 import SpeemProtocol
@@ -21,6 +22,20 @@ struct NodeReport: Sendable {
 }
 
 extension NodeRequests {
+    /// A hash over all grants and all withdrawals: nodes with the same have the same. Worked out when they have changed.
+    func grantsDigest() async throws -> [UInt8] {
+        // What is read below is at least as new as this, so a digest is never kept for what came later.
+        let version = state.access.version
+        if let known = state.access.digest(of: version) { return known }
+        let digest = try await state.store.read { connection in
+            BLAKE2b.hash(
+                domain: DomainSeparator("grants"), try AccessRows.keys(in: connection).flatMap { $0 },
+                try RevokedRows.keys(in: connection).flatMap { $0 })
+        }
+        state.access.remember(digest: digest, of: version)
+        return digest
+    }
+
     func report() async throws -> NodeReport {
         let clock = state.clock
         let read = try await state.store.read { [mailboxes = state.mailboxes] connection in
@@ -42,6 +57,7 @@ extension NodeRequests {
                 head: try RosterRows.newest(in: connection)?.head.bytes
             )
         }
+        let digest = try await grantsDigest()
         return .with {
             $0.nodeState = .with {
                 $0.version = SpeemVersion.text
@@ -62,7 +78,7 @@ extension NodeRequests {
                 $0.nodeEpoch = Data(state.epoch)
                 $0.commitNumber = UInt64(clamping: report.commits)
                 $0.rosterHead = Data(read.head ?? [])
-                $0.grantsDigest = Data(state.access.digest)
+                $0.grantsDigest = Data(digest)
             }
         }
     }

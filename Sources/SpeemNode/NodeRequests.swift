@@ -17,11 +17,13 @@ import SwiftProtobuf
 struct NodeRequests: PeerHandler {
     let state: NodeState
     let subscriptions: Subscriptions
+    let allClears: AllClears
     /// Set once the server listens: closing connections of revoked grants, and counting them.
     let server: ServerReference
 
     func opened(_ peer: Peer) async {
         state.logger.debug("grant \(peer.grant.id) connected", metadata: ["connection": "\(peer.connection)"])
+        if let entry = state.access.entry(of: peer.grant), await allClears.isWaiting(entry.party) { peer.stayOpen() }
     }
 
     func closed(_ peer: Peer) async {
@@ -30,15 +32,17 @@ struct NodeRequests: PeerHandler {
     }
 
     func handle(_ request: WireRequest, from peer: Peer) async -> WireResponse {
-        guard let kind = state.access.kind(of: peer.grant) else {
+        guard let entry = state.access.entry(of: peer.grant) else {
             peer.close(.revoked)
             return .refusal(.notAllowed, "the grant was withdrawn")
         }
         do {
-            switch kind {
-            case .ownDevice(let device): return try await answer(request, ownDevice: device, peer)
-            case .contact: return try await answer(request, contact: peer)
-            case .invite(let kind): return try await answer(request, invite: kind, peer)
+            return switch entry.kind {
+            case .ownDevice(let device): try await answer(request, ownDevice: device, entry, peer)
+            case .contact: try await answer(request, contact: entry, peer)
+            case .route: try await answer(request, route: entry, peer)
+            case .recovery: try await answer(request, recovery: entry)
+            case .invite(let kind): try await answer(request, invite: kind, peer)
             }
         } catch let refusal as Refused {
             return .with { $0.refusal = refusal.refusal }
@@ -64,45 +68,81 @@ struct NodeRequests: PeerHandler {
 
     // MARK: Who may ask what
 
-    private func answer(_ request: WireRequest, ownDevice device: DeviceID, _ peer: Peer) async throws -> WireResponse {
+    private func answer(
+        _ request: WireRequest, ownDevice device: DeviceID, _ entry: NodeAccess.Entry, _ peer: Peer
+    ) async throws -> WireResponse {
         switch request.kind {
-        case .deposit(let deposit): try await self.deposit(deposit, peer, as: .ownDevice)
+        case .deposit(let deposit): try await self.deposit(deposit, peer, entry)
         case .drain(let drain): try await self.drain(drain, device, peer)
         case .acknowledge(let acknowledge): try await self.acknowledge(acknowledge, device)
         case .rosterFetch(let fetch): try await fetchRoster(fetch)
-        case .rosterAppend(let append): try await appendRoster(append)
+        case .rosterAppend(let append): try await appendRoster(append, by: entry.kind)
         case .prekeyUpload(let upload): try await uploadPrekeys(upload, device)
         case .prekeyTake(let take): try await takePrekeys(take, peer)
-        case .inviteRegister(let register): try await registerInvite(register)
+        case .inviteRegister(let register): try await registerInvite(register, by: device)
         case .nodeStatus: try await status(device)
         case .grantRevoke(let revoke): try await revokeGrant(revoke)
+        case .grantList(let list): try await listGrants(list)
+        case .grantPut(let put): try await putGrants(put)
+        case .nodeReset(let reset): try await resetNode(reset)
         case .ping: .with { $0.pong = WirePong() }
         case .claim(let claim): try await self.claim(claim, peer)
-        case .redeem, .grantList, .grantPut, .nodeReset, .routeRegister, .routeAdd, .routeRemove, .outboxPut,
-            .outboxList, .outboxAcknowledge, nil:
+        case .redeem, .routeRegister, .routeAdd, .routeRemove, .outboxPut, .outboxList, .outboxAcknowledge, nil:
             notAllowed
         }
     }
 
-    private func answer(_ request: WireRequest, contact peer: Peer) async throws -> WireResponse {
+    private func answer(
+        _ request: WireRequest, contact entry: NodeAccess.Entry, _ peer: Peer
+    ) async throws -> WireResponse {
         switch request.kind {
-        case .deposit(let deposit): try await self.deposit(deposit, peer, as: .contact)
+        case .deposit(let deposit): try await self.deposit(deposit, peer, entry)
         case .rosterFetch(let fetch): try await fetchRoster(fetch)
         case .prekeyTake(let take): try await takePrekeys(take, peer)
+        case .inviteRegister(let register): try await registerSibling(register, by: entry)
+        case .routeRegister(let register): try await registerRoute(register, by: entry)
         case .ping: .with { $0.pong = WirePong() }
-        case .drain, .acknowledge, .rosterAppend, .prekeyUpload, .inviteRegister, .redeem, .claim, .nodeStatus,
-            .grantRevoke, .grantList, .grantPut, .nodeReset, .routeRegister, .routeAdd, .routeRemove, .outboxPut,
-            .outboxList, .outboxAcknowledge, nil:
+        case .drain, .acknowledge, .rosterAppend, .prekeyUpload, .redeem, .claim, .nodeStatus, .grantRevoke,
+            .grantList, .grantPut, .nodeReset, .routeAdd, .routeRemove, .outboxPut, .outboxList,
+            .outboxAcknowledge, nil:
             notAllowed
         }
     }
 
-    private func answer(_ request: WireRequest, invite kind: Invite.Kind, _ peer: Peer) async throws -> WireResponse {
+    private func answer(
+        _ request: WireRequest, route entry: NodeAccess.Entry, _ peer: Peer
+    ) async throws -> WireResponse {
+        switch request.kind {
+        case .deposit(let deposit): try await self.deposit(deposit, peer, entry)
+        case .ping: .with { $0.pong = WirePong() }
+        case .drain, .acknowledge, .rosterFetch, .rosterAppend, .prekeyUpload, .prekeyTake, .inviteRegister, .redeem,
+            .claim, .nodeStatus, .grantRevoke, .grantList, .grantPut, .nodeReset, .routeRegister, .routeAdd,
+            .routeRemove, .outboxPut, .outboxList, .outboxAcknowledge, nil:
+            notAllowed
+        }
+    }
+
+    private func answer(_ request: WireRequest, recovery entry: NodeAccess.Entry) async throws -> WireResponse {
+        switch request.kind {
+        case .rosterFetch(let fetch): try await fetchRoster(fetch)
+        case .rosterAppend(let append): try await appendRoster(append, by: entry.kind)
+        case .ping: .with { $0.pong = WirePong() }
+        case .deposit, .drain, .acknowledge, .prekeyUpload, .prekeyTake, .inviteRegister, .redeem, .claim,
+            .nodeStatus, .grantRevoke, .grantList, .grantPut, .nodeReset, .routeRegister, .routeAdd, .routeRemove,
+            .outboxPut, .outboxList, .outboxAcknowledge, nil:
+            notAllowed
+        }
+    }
+
+    private func answer(_ request: WireRequest, invite kind: InviteKind, _ peer: Peer) async throws -> WireResponse {
         switch (kind, request.kind) {
         case (.claim, .claim(let claim)): return try await self.claim(claim, peer)
-        case (.contact, .redeem(let redeem)): return try await self.redeem(redeem, peer)
-        case (.contact, .rosterFetch(let fetch)): return try await fetchRoster(fetch)
-        case (.contact, .prekeyTake(let take)):
+        case (.contact, .redeem(let redeem)), (.link, .redeem(let redeem)), (.sibling, .redeem(let redeem)):
+            return try await self.redeem(redeem, kind, peer)
+        case (.contact, .rosterFetch(let fetch)), (.link, .rosterFetch(let fetch)),
+            (.sibling, .rosterFetch(let fetch)):
+            return try await fetchRoster(fetch)
+        case (.contact, .prekeyTake(let take)), (.link, .prekeyTake(let take)):
             try await requireUnspent(peer)
             return try await takePrekeys(take, peer)
         case (_, .ping): return .with { $0.pong = WirePong() }
@@ -112,6 +152,21 @@ struct NodeRequests: PeerHandler {
     }
 
     private var notAllowed: WireResponse { .refusal(.notAllowed, "this grant does not allow that") }
+
+    /// For what a node takes in: a retired one serves what it has, and sends everybody else to the roster.
+    func requireInService() throws {
+        guard !state.isRetired else {
+            throw Refused(.nodeRetired, "this node is not one of the account's any more: fetch the roster")
+        }
+    }
+
+    /// After a commit: the table in memory follows, and connections whose grant is gone are closed.
+    func apply(_ change: AccessChange, closing reason: WireClose.Reason = .revoked) async {
+        state.access.apply(change)
+        server.close(change.removed, reason)
+        // Fewer contacts have larger shares, and mailboxes may be gone.
+        if !change.removed.isEmpty { await allClears.spaceFreed() }
+    }
 }
 
 /// A refusal on its way out of a transaction, which is then undone.

@@ -18,7 +18,13 @@ enum NodeSchema {
                 """)
             try connection.execute(
                 "CREATE TABLE roster_entry (sequence INTEGER PRIMARY KEY, encoded BLOB NOT NULL) STRICT")
-            // kind: GrantKind.Code. device: whose, for an own device. counter: the highest that was seen.
+            // Who deposits: the owner in row 1, and each contact. name: the same at all nodes of the owner.
+            try connection.execute(
+                "CREATE TABLE party (id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE) STRICT")
+            try connection.execute(
+                "INSERT INTO party (id, name) VALUES (?, randomblob(16))", .integer(PartyRows.owner))
+            // kind: GrantKind.code. device: whose, for an own device. origin: the key that this one came from, which
+            // takes it along when it is withdrawn. counter: the highest that was seen.
             try connection.execute(
                 """
                 CREATE TABLE access (
@@ -26,15 +32,27 @@ enum NodeSchema {
                     initiator_key BLOB NOT NULL UNIQUE,
                     pre_shared_key BLOB NOT NULL,
                     kind INTEGER NOT NULL,
+                    party INTEGER NOT NULL REFERENCES party (id),
                     device BLOB,
+                    origin BLOB,
                     counter INTEGER NOT NULL
                 ) STRICT
                 """)
-            // deadline: Unix seconds, 0 for none. spent_by: the permanent key that redeemed it.
+            try connection.execute("CREATE INDEX access_party ON access (party, kind)")
+            try connection.execute("CREATE INDEX access_origin ON access (origin) WHERE origin IS NOT NULL")
+            // Keys that were withdrawn and are never granted again; the oldest go.
+            try connection.execute(
+                """
+                CREATE TABLE revoked_grant (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT, initiator_key BLOB NOT NULL UNIQUE
+                ) STRICT
+                """)
+            // device: who registered it, for one of the owner's. deadline: Unix seconds, 0 for none. spent_by: the permanent key that redeemed it.
             try connection.execute(
                 """
                 CREATE TABLE invite (
                     access_id INTEGER PRIMARY KEY REFERENCES access (id) ON DELETE CASCADE,
+                    device BLOB,
                     grant_pre_shared_key BLOB NOT NULL,
                     made_running INTEGER NOT NULL,
                     lifetime INTEGER NOT NULL,

@@ -64,21 +64,23 @@ public struct NodeService: Service {
         let state = try await NodeState.load(
             store: store, mailboxes: Mailboxes(quota: quota, maxAge: config.mailboxMaxAge), clock: clock,
             logger: logger)
+        let server = ServerReference()
         let requests = NodeRequests(
-            state: state, subscriptions: Subscriptions(state: state), server: ServerReference())
+            state: state, subscriptions: Subscriptions(state: state),
+            allClears: AllClears(state: state, server: server), server: server)
         let limits = TransportLimits(
             connections: config.connections, connectionsPerAddress: config.connectionsPerAddress,
             connectionsPerGrant: config.connectionsPerGrant, handshakeTimeout: .seconds(config.handshakeTimeout),
             idleTimeout: .seconds(config.idleTimeout))
-        let server = try await TransportServer.bind(
+        let transport = try await TransportServer.bind(
             addresses: config.listen.map { ($0.host, $0.port) }, staticKey: state.noiseKey, access: state.access,
             handler: requests, limits: limits, group: group, logger: logger)
-        requests.server.set(server)
+        requests.server.set(transport)
         do {
             return try await start(
-                config, server: server, requests: requests, group: group, logger: logger)
+                config, server: transport, requests: requests, group: group, logger: logger)
         } catch {
-            await server.stop()
+            await transport.stop()
             throw error
         }
     }
@@ -160,10 +162,15 @@ public struct NodeService: Service {
         while !Task.isCancelled {
             let clock = state.clock
             do {
-                while try await state.write(grows: false, { try state.mailboxes.expire(clock: clock, in: $0) }) > 0 {}
-                let removed = try await state.write(grows: false) { try InviteRow.clean(clock, in: $0) }
-                state.access.remove(removed)
-                requests.server.closeRevoked(removed)
+                while try await state.write(grows: false, { try state.mailboxes.expire(clock: clock, in: $0) }) > 0 {
+                    await requests.allClears.spaceFreed()
+                }
+                let removed = try await state.write(grows: false) { [mailboxes = state.mailboxes] connection in
+                    let removed = try InviteRow.clean(clock, in: connection)
+                    try PartyRows.clean(mailboxes, in: connection)
+                    return removed
+                }
+                await requests.apply(AccessChange(removed: removed))
             } catch {
                 logger.error("cleaning up failed: \(error)")
             }

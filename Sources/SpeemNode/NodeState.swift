@@ -10,21 +10,33 @@ import Synchronization
 final class NodeState: Sendable {
     let store: Store
     let noiseKey: X25519.PrivateKey
-    /// 16 random bytes, made with the store.
-    let epoch: [UInt8]
     let access: NodeAccess
     let mailboxes: Mailboxes
     let running: RunningClock
     let random: SystemRandomSource
     let logger: Logger
-    private let owner: Mutex<AccountPublicKey?>
+    private let mutable: Mutex<Mutable>
+
+    /// What changes while the node runs; the store has the same.
+    private struct Mutable {
+        var epoch: [UInt8]
+        var account: AccountPublicKey?
+        var isRetired: Bool
+        /// The turn of the change that the roster is known by.
+        var rosterTurn: UInt64 = 0
+    }
+    private let turns = Atomic<UInt64>(0)
 
     /// Seconds of running that a crash may forget.
     static let runningSlack: Int64 = 10
 
     var clock: NodeClock { running.now }
     /// The account that owns the node; nil before it is claimed.
-    var account: AccountPublicKey? { owner.withLock { $0 } }
+    var account: AccountPublicKey? { mutable.withLock { $0.account } }
+    /// 16 random bytes, made with the store and by every reset.
+    var epoch: [UInt8] { mutable.withLock { $0.epoch } }
+    /// Whether the owner's newest roster entry does not list this node: it takes in nothing then.
+    var isRetired: Bool { mutable.withLock { $0.isRetired } }
 
     /// Opens the node's store, or makes it and the node's identity.
     static func openStore(
@@ -48,7 +60,7 @@ final class NodeState: Sendable {
         let random = SystemRandomSource()
         guard let loaded = try await store.read({ try Loaded($0) }) else { throw NodeError.identityMissing }
         let access = NodeAccess()
-        access.insert(loaded.entries)
+        access.apply(AccessChange(inserted: loaded.entries))
         return NodeState(
             store: store, loaded: loaded, access: access, mailboxes: mailboxes,
             running: RunningClock(source: clock, base: loaded.running), random: random, logger: logger)
@@ -60,6 +72,7 @@ final class NodeState: Sendable {
         let account: AccountPublicKey?
         let running: Int64
         let entries: [NodeAccess.Entry]
+        let newest: RosterEntry?
 
         init?(_ connection: Connection) throws {
             let row = try connection.first("SELECT noise_key, epoch, account, running FROM node") {
@@ -75,6 +88,7 @@ final class NodeState: Sendable {
             account = try row.account.map { bytes in try AccountPublicKey(bytes) }
             running = row.running
             entries = try AccessRows.all(in: connection)
+            newest = try RosterRows.newest(in: connection)
         }
     }
 
@@ -84,16 +98,36 @@ final class NodeState: Sendable {
     ) {
         self.store = store
         noiseKey = loaded.noiseKey
-        epoch = loaded.epoch
         self.access = access
         self.mailboxes = mailboxes
         self.running = running
         self.random = random
         self.logger = logger
-        owner = Mutex(loaded.account)
+        let ownKey = loaded.noiseKey.publicKey
+        mutable = Mutex(
+            Mutable(
+                epoch: loaded.epoch, account: loaded.account,
+                isRetired: loaded.newest.map { !$0.lists(node: ownKey) } ?? false))
     }
 
-    func claimed(by account: AccountPublicKey) { owner.withLock { $0 = account } }
+    // MARK: Following the store
+
+    func claimed(by account: AccountPublicKey) { mutable.withLock { $0.account = account } }
+
+    /// The place of a transaction among all; asked for inside of it, where one runs after the other.
+    func turn() -> UInt64 { turns.add(1, ordering: .relaxed).newValue }
+
+    /// - Parameter turn: of the transaction. Whoever waits for two of them may hear of the second one first.
+    func rosterChanged(to entry: RosterEntry, turn: UInt64) {
+        let isListed = entry.lists(node: noiseKey.publicKey)
+        mutable.withLock { state in
+            guard turn > state.rosterTurn else { return }
+            state.rosterTurn = turn
+            state.isRetired = !isListed
+        }
+    }
+
+    func wasReset(to epoch: [UInt8]) { mutable.withLock { $0.epoch = epoch } }
 
     /// A write that also carries what was only in memory: the counters of the handshakes since, and the time of running.
     /// For the parameters see ``SpeemStore/Store``.

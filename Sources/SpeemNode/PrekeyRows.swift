@@ -46,8 +46,8 @@ enum PrekeyRows {
                 (SELECT id FROM prekey_pair WHERE device = ?1 ORDER BY reserved_for IS NULL, id DESC LIMIT ?2)
             """, .blob(device), .integer(maxPairs))
         let grants = try connection.query(
-            "SELECT id, kind FROM access WHERE kind IN (?, ?)", .integer(GrantKind.contact.code),
-            .integer(GrantKind.invite(.contact).code)
+            "SELECT id, kind FROM access WHERE kind IN (?, ?, ?)", .integer(GrantKind.contact.code),
+            .integer(GrantKind.invite(.contact).code), .integer(GrantKind.invite(.link).code)
         ) { row throws(StoreError) in (id: try row.integer(0), kind: try row.integer(1)) }
         for grant in grants {
             try reserve(
@@ -55,6 +55,17 @@ enum PrekeyRows {
                 device: device, in: connection)
         }
         return try unassigned(device: device, in: connection)
+    }
+
+    /// Deletes all of a device.
+    static func delete(device: [UInt8], in connection: Connection) throws(StoreError) {
+        try connection.execute("DELETE FROM device_prekeys WHERE device = ?", .blob(device))
+        try connection.execute("DELETE FROM prekey_pair WHERE device = ?", .blob(device))
+    }
+
+    /// Reserves pairs of all devices for a grant.
+    static func reserve(_ count: Int64, for grant: Int64, in connection: Connection) throws(StoreError) {
+        for device in try devices(in: connection) { try reserve(count, for: grant, device: device, in: connection) }
     }
 
     /// Fills up what is reserved for a grant from what is reserved for nobody.

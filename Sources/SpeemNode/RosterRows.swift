@@ -40,6 +40,12 @@ enum RosterRows {
         }.map { bytes in try RosterEntry(bytes) }
     }
 
+    /// Deletes the entries behind `sequence`: another branch takes their place.
+    static func delete(after sequence: UInt64, in connection: Connection) throws(StoreError) {
+        try connection.execute(
+            "DELETE FROM roster_entry WHERE sequence > ?", .integer(Int64(clamping: sequence)))
+    }
+
     static func insert(_ entry: RosterEntry, in connection: Connection) throws(StoreError) {
         try connection.execute(
             "INSERT INTO roster_entry (sequence, encoded) VALUES (?, ?)",

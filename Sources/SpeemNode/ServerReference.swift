@@ -10,11 +10,14 @@ final class ServerReference: Sendable {
 
     var connections: Int { server.withLock { $0 }?.peerCount ?? 0 }
 
-    /// Tells the peers of a grant that it was withdrawn, and closes their connections.
-    func closeRevoked(_ grants: [Int64]) {
-        guard let server = server.withLock({ $0 }) else { return }
-        for grant in grants {
-            for peer in server.peers(of: grant) { peer.close(.revoked) }
-        }
+    /// The connections of grants.
+    func peers(of grants: [Int64]) -> [Peer] {
+        guard let server = server.withLock({ $0 }) else { return [] }
+        return grants.flatMap { server.peers(of: $0) }
+    }
+
+    /// Tells the peers of grants why, and closes their connections.
+    func close(_ grants: [Int64], _ reason: WireClose.Reason) {
+        for peer in peers(of: grants) { peer.close(reason) }
     }
 }

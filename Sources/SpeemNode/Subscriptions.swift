@@ -61,6 +61,12 @@ actor Subscriptions {
         for subscription in subscriptions.values where subscription.device == device { subscription.wake.yield() }
     }
 
+    /// Tells the subscribed devices of the new head. A task for each: nobody waits for somebody who does not read.
+    func rosterChanged(to head: RosterHead) {
+        let push = WirePush.with { $0.rosterChanged = .with { $0.head = Data(head.bytes) } }
+        for peer in subscriptions.keys { Task { await peer.push([push]) } }
+    }
+
     /// The device has these: there is room for others.
     func acknowledged(_ sequences: [Int64], of device: DeviceID) {
         for (peer, subscription) in subscriptions where subscription.device == device {

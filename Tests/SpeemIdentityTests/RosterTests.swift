@@ -18,6 +18,22 @@ struct RosterTests {
         #expect(read.device(second.entry.id) == second.entry && read.device(person.device.entry.id) == nil)
     }
 
+    @Test func anEarlierStateGoesOnByItself() throws {
+        var person = try Person()
+        let genesis = person.roster
+        let second = try person.next(nodes: [])
+        try person.roster.append(second)
+        try person.roster.append(person.next())
+        #expect(person.roster.prefix(3) == person.roster && person.roster.prefix(1) == genesis)
+        var earlier = person.roster.prefix(2)
+        #expect(earlier.newest == second && !earlier.newest.lists(node: person.node.noise))
+        #expect(genesis.newest.lists(node: person.node.noise))
+        let recovery = try RosterEntry.recovery(
+            after: second, account: person.account, devices: second.devices, nodes: [person.node])
+        try earlier.append(recovery)
+        #expect(person.roster.judge(earlier) == .forkThatWins(after: 2))
+    }
+
     @Test func aRemovedDeviceCannotSign() throws {
         var person = try Person()
         let second = DeviceKeys(random: random)

@@ -42,18 +42,18 @@ struct AcknowledgeTests {
             #expect(try bench.deposit(envelope(1)) == .duplicate)
             #expect(try bench.deposit(envelope(1, body: 11)) == .refused(.conflict))
             #expect(try bench.sequences() == [])
-            // It costs no share, and is of one grant and one mailbox.
+            // It costs no share, and is of one party and one mailbox.
             #expect(try bench.used() == 0)
             #expect(try bench.deposit(envelope(1), from: 2).isStored)
             #expect(try bench.deposit(envelope(1), for: bob).isStored)
         }
     }
 
-    /// A grant that deposits without end, read by a device as fast.
+    /// A party that deposits without end, read by a device as fast.
     @Test func theMemoryOfAGrantIsBounded() async throws {
         try await withBench { (bench) throws in
             let count = 5000
-            // Another grant's memory stays.
+            // Another party's memory stays.
             guard case .stored(let first) = try bench.deposit(envelope(-1, body: 0), from: 2) else { return }
             try bench.acknowledge([first])
             var most: Int64 = 0

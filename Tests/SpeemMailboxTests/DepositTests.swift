@@ -35,7 +35,7 @@ struct DepositTests {
     }
 
     /// Nobody can suppress another's message by using its id first.
-    @Test func grantsAndMailboxesDoNotDisturbEachOther() async throws {
+    @Test func partiesAndMailboxesDoNotDisturbEachOther() async throws {
         try await withBench { (bench) throws in
             bench.contacts = 2
             let other = envelope(1, body: 11)

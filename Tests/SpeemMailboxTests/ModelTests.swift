@@ -9,7 +9,7 @@ private struct Model {
         let sequence: Int64
         /// Which opening of the device's mailbox it is in.
         let box: Int
-        let grant: Int64
+        let party: Int64
         let isOwn: Bool
         let number: Int
         let envelope: Envelope
@@ -17,7 +17,7 @@ private struct Model {
     }
 
     struct Key: Hashable {
-        let grant: Int64
+        let party: Int64
         let box: Int
         let number: Int
     }
@@ -47,14 +47,14 @@ private struct Model {
     }
 
     mutating func deposit(
-        _ envelope: Envelope, _ number: Int, for device: [UInt8], from grant: Int64, isOwn: Bool, contacts: Int64,
+        _ envelope: Envelope, _ number: Int, for device: [UInt8], from party: Int64, isOwn: Bool, contacts: Int64,
         clock: NodeClock
     ) -> DepositOutcome {
         guard let box = boxes[device] else { return .refused(.unknownMailbox) }
-        let key = Key(grant: grant, box: box, number: number)
+        let key = Key(party: party, box: box, number: number)
         if let known = memory[key] { return known.envelope == envelope ? .duplicate : .refused(.conflict) }
         let share = isOwn ? quota.own : min(quota.perContact, (quota.total - quota.own) / contacts)
-        guard bytes({ isOwn ? $0.isOwn : !$0.isOwn && $0.grant == grant }) + envelope.size <= share else {
+        guard bytes({ isOwn ? $0.isOwn : !$0.isOwn && $0.party == party }) + envelope.size <= share else {
             return .refused(.mailboxFull)
         }
         let own = bytes { $0.isOwn }
@@ -66,7 +66,7 @@ private struct Model {
         sequence += 1
         entries.append(
             Entry(
-                sequence: sequence, box: box, grant: grant, isOwn: isOwn, number: number, envelope: envelope,
+                sequence: sequence, box: box, party: party, isOwn: isOwn, number: number, envelope: envelope,
                 made: clock))
         memory[key] = Memory(envelope: envelope)
         return .stored(sequence: sequence)
@@ -80,7 +80,7 @@ private struct Model {
     mutating func acknowledge(_ sequences: [Int64], of device: [UInt8], clock: NodeClock) -> Int {
         let gone = (waiting(device) ?? []).filter { sequences.contains($0.sequence) }
         for entry in gone {
-            memory[Key(grant: entry.grant, box: entry.box, number: entry.number)]?.acknowledged = clock.running
+            memory[Key(party: entry.party, box: entry.box, number: entry.number)]?.acknowledged = clock.running
         }
         entries.removeAll { entry in gone.contains { $0.sequence == entry.sequence } }
         return gone.count
@@ -95,7 +95,7 @@ private struct Model {
             guard let now = clock.wall, let made = entry.made.wall else { return false }
             return clock.running - entry.made.running >= maxAge && now - made >= maxAge
         }
-        for entry in gone { memory[Key(grant: entry.grant, box: entry.box, number: entry.number)] = nil }
+        for entry in gone { memory[Key(party: entry.party, box: entry.box, number: entry.number)] = nil }
         entries.removeAll { entry in gone.contains { $0.sequence == entry.sequence } }
         memory = memory.filter { _, known in
             known.acknowledged.map { clock.running - $0 <= 60 * day } ?? true
@@ -142,14 +142,14 @@ struct ModelTests {
         let device = generator.once(in: 2) ? alice : bob
         switch Int.random(in: 0..<100, using: &generator) {
         case 0..<64:
-            let grant = Int64.random(in: 1...6, using: &generator)
+            let party = Int64.random(in: 1...6, using: &generator)
             let number = Int.random(in: 0..<40, using: &generator)
             var sent = envelope(number, body: 100 + number * 10)
             if generator.once(in: 10) { sent.body[0] ^= 1 }
             bench.contacts = .random(in: 2...5, using: &generator)
-            let outcome = try bench.deposit(sent, for: device, from: grant, as: grant > 4 ? .ownDevice : .contact)
+            let outcome = try bench.deposit(sent, for: device, from: party, as: party > 4 ? .ownDevice : .contact)
             let expected = model.deposit(
-                sent, number, for: device, from: grant, isOwn: grant > 4, contacts: bench.contacts, clock: bench.clock)
+                sent, number, for: device, from: party, isOwn: party > 4, contacts: bench.contacts, clock: bench.clock)
             #expect(outcome == expected)
             switch outcome {
             case .stored: tally.add("stored")

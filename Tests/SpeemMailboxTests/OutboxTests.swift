@@ -41,7 +41,7 @@ private struct OutboxBench {
     }
 
     func used() throws -> Int64 {
-        try connection.first("SELECT bytes FROM usage WHERE grant_id = 0") { row throws(StoreError) in
+        try connection.first("SELECT bytes FROM usage WHERE party = 0") { row throws(StoreError) in
             try row.integer(0)
         } ?? 0
     }

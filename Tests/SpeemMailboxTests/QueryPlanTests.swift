@@ -45,7 +45,7 @@ struct QueryPlanTests {
         let statements = try Self.statements(of: file)
         #expect(statements.count >= 4)
         try await withBench { (bench) throws in
-            // One row for each mailbox, grant or start without a clock: status and clean-up may walk them.
+            // One row for each mailbox, party or start without a clock: status and clean-up may walk them.
             let short = ["SCAN mailbox", "SCAN usage", "SCAN synchronisation"]
             let mayWalk = file == "Mailboxes+Usage.swift" || file == "Mailboxes+Expiry.swift"
             for sql in statements {
@@ -71,8 +71,8 @@ struct QueryPlanTests {
                     "SELECT sequence FROM envelope INDEXED BY envelope_undated",
                     "USING COVERING INDEX envelope_undated (made_wall=?)"
                 ),
-                ("SELECT content FROM deposit", "USING PRIMARY KEY (grant_id=? AND key=?)"),
-                ("DELETE FROM deposit WHERE grant_id = ?1", "USING INDEX deposit_tombstone (grant_id=?"),
+                ("SELECT content FROM deposit", "USING PRIMARY KEY (party=? AND key=?)"),
+                ("DELETE FROM deposit WHERE party = ?1", "USING INDEX deposit_tombstone (party=?"),
             ] {
                 let files = ["Mailboxes.swift", "Mailboxes+Reading.swift", "Mailboxes+Expiry.swift"]
                 let statements = try files.flatMap { try Self.statements(of: $0) }.filter { $0.hasPrefix(start) }

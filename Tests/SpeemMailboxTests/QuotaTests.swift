@@ -47,6 +47,51 @@ struct QuotaTests {
         #expect(decide(1, used: 0, own: .max, total: .max) == .nodeFull)
     }
 
+    /// As many bytes as are called free are accepted, and not one more.
+    @Test(arguments: [3, 4] as [UInt64])
+    func whatIsFreeIsAccepted(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        for _ in 0..<2000 {
+            func some() -> Int64 { .random(in: 0...1000, using: &generator) }
+            let quota = Quota(total: 2 * some(), perContact: some(), own: some())
+            let usage = Quota.Usage(
+                depositor: some() / 4, own: some() / 2, total: some(), contacts: .random(in: 1...4, using: &generator))
+            for depositor in [Quota.Depositor.ownDevice, .contact] {
+                let free = quota.free(for: depositor, usage: usage)
+                #expect(free == 0 || quota.decide(size: free, depositor: depositor, usage: usage) == .accepted)
+                #expect(quota.decide(size: free + 1, depositor: depositor, usage: usage) != .accepted)
+            }
+        }
+        let extreme = Quota.Usage(depositor: .min, own: .min, total: .min, contacts: .min)
+        #expect(quota.free(for: .contact, usage: extreme) == .max)
+        let full = Quota.Usage(depositor: .max, own: .max, total: .max, contacts: .max)
+        #expect(quota.free(for: .contact, usage: full) == 0 && quota.free(for: .ownDevice, usage: full) == 0)
+    }
+
+    @Test func theSpaceThatARefusedDepositNeedsIsThatOfItsSmallestTarget() {
+        let deposit = Deposit(
+            targets: [3, 1, 2, 0].map { .init(device: alice, id: [], header: [UInt8](repeating: 0, count: $0)) },
+            body: [UInt8](repeating: 0, count: 10))
+        let outcomes: [DepositOutcome] = [
+            .refused(.mailboxFull), .stored(sequence: 1), .refused(.nodeFull), .refused(.unknownMailbox),
+        ]
+        #expect(deposit.refusedForSpace(outcomes) == 140 as Int64)
+        #expect(deposit.refusedForSpace([.duplicate, .stored(sequence: 1), .refused(.conflict)]) == nil)
+    }
+
+    @Test func whatIsKeptOrRememberedOfAPartyIsKnown() async throws {
+        try await withBench { bench in
+            #expect(try bench.mailboxes.isUnknown(party: 3, in: bench.connection))
+            #expect(try bench.deposit(envelope(1), from: 3).isStored)
+            #expect(try !bench.mailboxes.isUnknown(party: 3, in: bench.connection))
+            #expect(Set(try bench.mailboxes.devices(in: bench.connection)) == [alice, bob])
+            try bench.mailboxes.remove(device: bob, clock: bench.clock, in: bench.connection)
+            #expect(try bench.mailboxes.devices(in: bench.connection) == [alice])
+            let free = try bench.mailboxes.free(for: 3, as: .contact, contacts: 1, in: bench.connection)
+            #expect(free == 400_000 - envelope(1).size)
+        }
+    }
+
     /// Whatever was in use before: what is accepted fits, and leaves the own devices their share.
     @Test(arguments: [1, 2] as [UInt64])
     func whatIsAcceptedFits(seed: UInt64) {
@@ -126,9 +171,9 @@ struct QuotaTests {
         try await withBench(quota: Quota(total: 12 * size, perContact: 100 * size, own: 2 * size)) { (bench) throws in
             bench.contacts = 5
             // Each contact has a fifth of what the own devices leave, in whatever order they come.
-            for grant in [3, 1, 5, 2, 4] as [Int64] {
-                for number in 1...2 { #expect(try bench.deposit(envelope(number), from: grant).isStored) }
-                #expect(try bench.deposit(envelope(3), from: grant) == .refused(.mailboxFull))
+            for party in [3, 1, 5, 2, 4] as [Int64] {
+                for number in 1...2 { #expect(try bench.deposit(envelope(number), from: party).isStored) }
+                #expect(try bench.deposit(envelope(3), from: party) == .refused(.mailboxFull))
             }
             for number in 1...2 { #expect(try bench.deposit(envelope(number), from: 9, as: .ownDevice).isStored) }
             #expect(try bench.used() == 12 * size)
@@ -162,8 +207,8 @@ struct QuotaTests {
         let size = envelope(0).size
         try await withBench(quota: Quota(total: 12 * size, perContact: 5 * size, own: 2 * size)) { (bench) throws in
             bench.contacts = 2
-            for grant in 1...2 as ClosedRange<Int64> {
-                for number in 1...5 { #expect(try bench.deposit(envelope(number), from: grant).isStored) }
+            for party in 1...2 as ClosedRange<Int64> {
+                for number in 1...5 { #expect(try bench.deposit(envelope(number), from: party).isStored) }
             }
             bench.contacts = 3
             #expect(try bench.deposit(envelope(1), from: 3) == .refused(.nodeFull))

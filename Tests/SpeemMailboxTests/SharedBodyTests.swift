@@ -12,9 +12,9 @@ struct SharedBodyTests {
             }, body: one.body)
     }
 
-    private func make(_ deposit: Deposit, from grant: Int64 = 1, in bench: Bench) throws -> [DepositOutcome] {
+    private func make(_ deposit: Deposit, from party: Int64 = 1, in bench: Bench) throws -> [DepositOutcome] {
         try bench.mailboxes.deposit(
-            deposit, from: grant, as: .contact, contacts: 1, clock: bench.clock, in: bench.connection)
+            deposit, from: party, as: .contact, contacts: 1, clock: bench.clock, in: bench.connection)
     }
 
     @Test func isKeptOnceAndDeletedAfterTheLastAcknowledgement() async throws {

@@ -85,11 +85,11 @@ struct Bench {
     var contacts: Int64 = 1
 
     func deposit(
-        _ envelope: Envelope, for device: [UInt8] = alice, from grant: Int64 = 1,
+        _ envelope: Envelope, for device: [UInt8] = alice, from party: Int64 = 1,
         as depositor: Quota.Depositor = .contact
     ) throws -> DepositOutcome {
         let outcomes = try mailboxes.deposit(
-            envelope.deposit(for: device), from: grant, as: depositor, contacts: contacts, clock: clock,
+            envelope.deposit(for: device), from: party, as: depositor, contacts: contacts, clock: clock,
             in: connection)
         return try #require(outcomes.first)
     }
@@ -168,14 +168,14 @@ extension DepositOutcome {
 
 extension Store {
     func deposit(
-        _ envelope: Envelope, for device: [UInt8] = alice, from grant: Int64 = 1,
+        _ envelope: Envelope, for device: [UInt8] = alice, from party: Int64 = 1,
         as depositor: Quota.Depositor = .contact, contacts: Int64 = 1, clock: NodeClock = start,
         _ mailboxes: Mailboxes
     ) async throws -> DepositOutcome {
         try await write { connection in
             try #require(
                 try mailboxes.deposit(
-                    envelope.deposit(for: device), from: grant, as: depositor, contacts: contacts, clock: clock,
+                    envelope.deposit(for: device), from: party, as: depositor, contacts: contacts, clock: clock,
                     in: connection
                 ).first)
         }

@@ -18,15 +18,15 @@ extension Bench {
         // Headers for each envelope, bodies once for each depositor.
         func charged(own: Int) -> String {
             """
-            (SELECT grant_id, length(header) + 96 AS size FROM envelope WHERE own = \(own) UNION ALL
-            SELECT grant_id, length(content) + 32 FROM body
-            JOIN (SELECT DISTINCT body, grant_id FROM envelope WHERE own = \(own)) ON body = id)
+            (SELECT party, length(header) + 96 AS size FROM envelope WHERE own = \(own) UNION ALL
+            SELECT party, length(content) + 32 FROM body
+            JOIN (SELECT DISTINCT body, party FROM envelope WHERE own = \(own)) ON body = id)
             """
         }
-        var bytes = try pairs("SELECT grant_id, sum(size) FROM \(charged(own: 0)) GROUP BY grant_id")
+        var bytes = try pairs("SELECT party, sum(size) FROM \(charged(own: 0)) GROUP BY party")
         bytes[Account.contacts] = try integer("SELECT coalesce(sum(size), 0) FROM \(charged(own: 0))")
         bytes[Account.ownDevices] = try integer("SELECT coalesce(sum(size), 0) FROM \(charged(own: 1))")
-        let booked = try pairs("SELECT grant_id, bytes FROM usage")
+        let booked = try pairs("SELECT party, bytes FROM usage")
         for account in Set(bytes.keys).union(booked.keys) {
             #expect(booked[account, default: 0] == bytes[account, default: 0], "bytes of account \(account)")
         }
@@ -35,8 +35,8 @@ extension Bench {
         let bodies = try pairs("SELECT DISTINCT body, body FROM envelope")
         #expect(try pairs("SELECT id, id FROM body") == bodies)
 
-        let tombstones = try pairs("SELECT grant_id, count(*) FROM deposit WHERE sequence IS NULL GROUP BY grant_id")
-        let bookedTombstones = try pairs("SELECT grant_id, tombstones FROM usage")
+        let tombstones = try pairs("SELECT party, count(*) FROM deposit WHERE sequence IS NULL GROUP BY party")
+        let bookedTombstones = try pairs("SELECT party, tombstones FROM usage")
         for account in Set(tombstones.keys).union(bookedTombstones.keys) {
             #expect(
                 bookedTombstones[account, default: 0] == tombstones[account, default: 0], "tombstones of \(account)")
@@ -62,7 +62,7 @@ extension Bench {
             try integer(
                 """
                 SELECT count(*) FROM envelope JOIN deposit
-                ON deposit.sequence = envelope.sequence AND deposit.grant_id = envelope.grant_id
+                ON deposit.sequence = envelope.sequence AND deposit.party = envelope.party
                 """) == count("envelope"))
         #expect(try integer("SELECT count(*) FROM deposit WHERE (sequence IS NULL) = (deleted_running IS NULL)") == 0)
     }
@@ -99,7 +99,7 @@ struct UsageTests {
             try bench.acknowledge([1, 2])
             #expect(try bench.used() == 2 * size)
             try bench.checkBooks()
-            // The tombstone of an own device is counted on its grant, its bytes on all of them.
+            // The tombstone of an own device is counted on its party, its bytes on all of them.
             #expect(try bench.mailboxes.tombstones(of: 2, in: bench.connection) == 1)
             #expect(try bench.mailboxes.tombstones(of: Account.ownDevices, in: bench.connection) == 0)
         }
@@ -127,7 +127,7 @@ struct UsageTests {
     /// Grants come and go for years; a row stays only while it says something.
     @Test func rowsOfGrantsWithNothingLeftAreDeleted() async throws {
         try await withBench { (bench) throws in
-            for grant in 1...50 as ClosedRange<Int64> { _ = try bench.deposit(envelope(1), from: grant) }
+            for party in 1...50 as ClosedRange<Int64> { _ = try bench.deposit(envelope(1), from: party) }
             try bench.acknowledge((1...49).map { $0 })
             try bench.expireAll()
             #expect(try bench.count("usage") == 51)

@@ -23,6 +23,10 @@ struct GrantTests {
         ("nodeStatus", .with { $0.nodeStatus = WireNodeStatus() }),
         ("ping", .with { $0.ping = WirePing() }),
         ("grantRevoke", .with { $0.grantRevoke = .with { $0.initiatorKey = Data(count: 32) } }),
+        ("grantList", .with { $0.grantList = WireGrantList() }),
+        ("grantPut", .with { $0.grantPut = WireGrantPut() }),
+        ("nodeReset", .with { $0.nodeReset = .with { $0.nodeEpoch = Data(count: 16) } }),
+        ("routeRegister", registerRoute(X25519.PrivateKey(random: random))),
     ]
 
     private func allowed(_ connection: ClientConnection) async throws -> Set<String> {
@@ -45,7 +49,8 @@ struct GrantTests {
             #expect(try await allowed(claiming) == ["ping"])
             let owner = TestOwner()
             let device = try await own(announcement, owner)
-            #expect(try await allowed(device) == Set(Self.requests.map(\.name)).subtracting(["redeem"]))
+            #expect(
+                try await allowed(device) == Set(Self.requests.map(\.name)).subtracting(["redeem", "routeRegister"]))
 
             let keys = InviteKeys(secret: random.secret(16))
             #expect(try await device.request(register(keys)).inviteRegistered == WireInviteRegistered())
@@ -64,7 +69,23 @@ struct GrantTests {
             let contact = try await connect(
                 announcement.addresses[0], node: invite.node.noise, key: permanent,
                 preSharedKey: second.grantPreSharedKey)
-            #expect(try await allowed(contact) == ["deposit", "rosterFetch", "prekeyTake", "ping"])
+            #expect(try await allowed(contact) == ["deposit", "rosterFetch", "prekeyTake", "ping", "routeRegister"])
+            let routeKey = X25519.PrivateKey(random: random)
+            #expect(try await contact.request(registerRoute(routeKey)).routeRegistered == WireRouteRegistered())
+            let route = try await connect(
+                announcement.addresses[0], node: invite.node.noise, key: routeKey, preSharedKey: routePreSharedKey)
+            #expect(try await allowed(route) == ["deposit", "ping"])
+
+            for kind in [.link, .sibling] as [WireInviteRegister.Kind] {
+                let keys = InviteKeys(secret: random.secret(16))
+                let asker = kind == .link ? device : contact
+                #expect(try await asker.request(register(keys, kind: kind)).inviteRegistered == .init())
+                let holder = try await connect(
+                    announcement.addresses[0], node: invite.node.noise, key: keys.initiatorKey,
+                    preSharedKey: keys.preSharedKey)
+                let expected: Set<String> = ["rosterFetch", "redeem", "ping"]
+                #expect(try await allowed(holder) == (kind == .link ? expected.union(["prekeyTake"]) : expected))
+            }
 
             // Revoked: told, closed, and a stranger from then on.
             let revoked = try await device.request(
@@ -144,9 +165,10 @@ struct GrantTests {
                 let refused = try await device.request(register(InviteKeys(secret: random.secret(16)), lifetime: bad))
                 #expect(refused.refusal.code == .malformed)
             }
-            var link = register(InviteKeys(secret: random.secret(16)))
-            link.inviteRegister.kind = .link
-            #expect(try await device.request(link).refusal.code == .inviteWrongKind)
+            for kind in [.sibling, .unspecified, .UNRECOGNIZED(9)] as [WireInviteRegister.Kind] {
+                let refused = try await device.request(register(InviteKeys(secret: random.secret(16)), kind: kind))
+                #expect(refused.refusal.code == .inviteWrongKind)
+            }
         }
     }
 }

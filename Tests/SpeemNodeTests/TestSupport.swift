@@ -145,14 +145,27 @@ func contact(
         announcement.addresses[0], node: node, key: key, preSharedKey: keys.grantPreSharedKey)
 }
 
-func register(_ keys: InviteKeys, lifetime: UInt64 = 3600) -> WireRequest {
+func register(
+    _ keys: InviteKeys, lifetime: UInt64 = 3600, kind: WireInviteRegister.Kind = .contact
+) -> WireRequest {
     .with {
         $0.inviteRegister = .with {
-            $0.kind = .contact
+            $0.kind = kind
             $0.initiatorKey = Data(keys.initiatorKey.publicKey.bytes)
             $0.preSharedKey = Data(keys.preSharedKey.exposedCopy())
             $0.grantPreSharedKey = Data(keys.grantPreSharedKey.exposedCopy())
             $0.lifetimeSeconds = lifetime
+        }
+    }
+}
+
+let routePreSharedKey = random.secret(32)
+
+func registerRoute(_ key: X25519.PrivateKey) -> WireRequest {
+    .with {
+        $0.routeRegister = .with {
+            $0.initiatorKey = Data(key.publicKey.bytes)
+            $0.preSharedKey = Data(routePreSharedKey.exposedCopy())
         }
     }
 }

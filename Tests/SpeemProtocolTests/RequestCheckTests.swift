@@ -119,6 +119,89 @@ import Testing
                 == .overLimit(field: "prekey_upload.signed_prekey", limit: Limits.prekeyBytes))
     }
 
+    /// A grant that is in order but for the length of one field.
+    private func grant(_ kind: WireGrant.Kind, _ change: (inout WireGrant) -> Void) -> WireGrant {
+        var grant = sampleGrant(kind)
+        change(&grant)
+        return grant
+    }
+
+    @Test func grantsAreWhole() {
+        let bad = Data(count: 15)
+        for (grant, field, expected) in [
+            (grant(.contact) { $0.initiatorKey = bad }, "initiator_key", 32),
+            (grant(.recovery) { $0.preSharedKey = bad }, "pre_shared_key", 32),
+            (grant(.ownDevice) { $0.device = bad }, "device", 16),
+            (grant(.contact) { $0.party = bad }, "party", 16), (grant(.contact) { $0.origin = bad }, "origin", 32),
+            (grant(.route) { $0.party = bad }, "party", 16), (grant(.route) { $0.origin = bad }, "origin", 32),
+        ] {
+            let error = WireError.wrongLength(field: "grant.\(field)", expected: expected, actual: 15)
+            #expect(refusal(of: .grantPut(.with { $0.grants = [grant] })) == error)
+            let append = WireRosterAppend.with {
+                $0.entries = [key]
+                $0.grants = [grant]
+            }
+            #expect(refusal(of: .rosterAppend(append)) == error)
+            let claim = WireClaim.with {
+                $0.initiatorKey = key
+                $0.preSharedKey = key
+                $0.device = device
+                $0.recovery = grant
+            }
+            #expect(refusal(of: .claim(claim)) == error)
+        }
+        for kind in [.unspecified, .UNRECOGNIZED(9)] as [WireGrant.Kind] {
+            #expect(
+                refusal(of: .grantPut(.with { $0.grants = [sampleGrant(kind)] })) == .unknownKind(message: "grant"))
+        }
+    }
+
+    @Test func listsOfGrantsAreBounded() {
+        let grants = Array(repeating: sampleGrant(.contact), count: Limits.grants + 1)
+        #expect(
+            refusal(of: .grantPut(.with { $0.grants = grants }))
+                == .overLimit(field: "grant_put.grants", limit: Limits.grants))
+        let keys = Array(repeating: key, count: Limits.revokedKeys + 1)
+        #expect(
+            refusal(of: .grantPut(.with { $0.revoked = keys }))
+                == .overLimit(field: "grant_put.revoked", limit: Limits.revokedKeys))
+        #expect(
+            refusal(of: .grantPut(.with { $0.revoked = [device] }))
+                == .wrongLength(field: "grant_put.revoked", expected: 32, actual: 16))
+        // The most of both is one request, and one answer.
+        #expect(
+            refusal(
+                of: .grantPut(
+                    .with {
+                        $0.grants = Array(grants.dropLast())
+                        $0.revoked = Array(keys.dropLast())
+                    })) == nil)
+        let append = WireRosterAppend.with {
+            $0.entries = [key]
+            $0.grants = Array(repeating: sampleGrant(.ownDevice), count: Limits.depositTargets + 1)
+        }
+        #expect(
+            refusal(of: .rosterAppend(append))
+                == .overLimit(field: "roster_append.grants", limit: Limits.depositTargets))
+        #expect(refusal(of: .rosterAppend(WireRosterAppend())) == .missing(field: "roster_append.entries"))
+    }
+
+    @Test func whatBeginsAPageOrARouteOrAnEpochIsWhole() {
+        #expect(refusal(of: .grantList(WireGrantList())) == nil)
+        #expect(
+            refusal(of: .grantList(.with { $0.after = device }))
+                == .wrongLength(field: "grant_list.after", expected: 32, actual: 16))
+        #expect(
+            refusal(of: .nodeReset(.with { $0.nodeEpoch = key }))
+                == .wrongLength(field: "node_reset.node_epoch", expected: 16, actual: 32))
+        #expect(
+            refusal(of: .routeRegister(.with { $0.preSharedKey = key }))
+                == .wrongLength(field: "route_register.initiator_key", expected: 32, actual: 0))
+        #expect(
+            refusal(of: .routeRegister(.with { $0.initiatorKey = key }))
+                == .wrongLength(field: "route_register.pre_shared_key", expected: 32, actual: 0))
+    }
+
     @Test func aFullUploadFitsARequest() {
         let upload = WirePrekeyUpload.with {
             $0.signedPrekey = Data(repeating: 1, count: 110)

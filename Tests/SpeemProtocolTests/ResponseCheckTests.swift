@@ -56,6 +56,28 @@ import Testing
                 == .wrongLength(field: "node_state.mailboxes.device", expected: 16, actual: 0))
     }
 
+    @Test func aPageOfGrantsIsBounded() {
+        func page(_ grants: Int, _ revoked: Int) -> WireResponse.OneOf_Kind {
+            .grantPage(
+                .with {
+                    $0.grants = Array(repeating: sampleGrant(.contact), count: grants)
+                    $0.revoked = Array(repeating: Data(count: 32), count: revoked)
+                })
+        }
+        #expect(refusal(of: page(Limits.grants, Limits.revokedKeys)) == nil)
+        #expect(
+            refusal(of: page(Limits.grants + 1, 0)) == .overLimit(field: "grant_page.grants", limit: Limits.grants))
+        #expect(
+            refusal(of: page(0, Limits.revokedKeys + 1))
+                == .overLimit(field: "grant_page.revoked", limit: Limits.revokedKeys))
+        #expect(
+            refusal(of: .grantPage(.with { $0.grants = [WireGrant()] }))
+                == .wrongLength(field: "grant.initiator_key", expected: 32, actual: 0))
+        #expect(
+            refusal(of: .nodeWasReset(WireNodeWasReset()))
+                == .wrongLength(field: "node_was_reset.node_epoch", expected: 16, actual: 0))
+    }
+
     @Test func aHeadIsWholeOrAbsent() {
         for count in [0, 32] {
             #expect(refusal(of: .refusal(WireRefusal(.rosterConflict, head: Data(count: count)))) == nil)

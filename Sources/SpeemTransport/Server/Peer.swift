@@ -17,7 +17,7 @@ public final class Peer: Sendable, Hashable {
     /// Sends pushes, and returns when the last one has left for the network: a peer that reads slowly is waited for.
     ///
     /// - Returns: false when the connection has ended.
-    public func push(_ pushes: [WirePush]) async -> Bool {
+    @discardableResult public func push(_ pushes: [WirePush]) async -> Bool {
         guard let last = pushes.last else { return channel.isActive }
         for push in pushes.dropLast() { channel.write(ServerMessage.push(push), promise: nil) }
         do {
