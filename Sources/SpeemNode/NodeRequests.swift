@@ -17,6 +17,7 @@ import SwiftProtobuf
 struct NodeRequests: PeerHandler {
     let state: NodeState
     let subscriptions: Subscriptions
+    let forwarder: Forwarder
     /// Set once the server listens: closing connections of revoked grants, and counting them.
     let server: ServerReference
 
@@ -78,9 +79,12 @@ struct NodeRequests: PeerHandler {
         case .grantRevoke(let revoke): try await revokeGrant(revoke)
         case .ping: .with { $0.pong = WirePong() }
         case .claim(let claim): try await self.claim(claim, peer)
-        case .redeem, .grantList, .grantPut, .nodeReset, .routeRegister, .routeAdd, .routeRemove, .outboxPut,
-            .outboxList, .outboxAcknowledge, nil:
-            notAllowed
+        case .routeAdd(let add): try await addRoute(add)
+        case .routeRemove(let remove): try await removeRoute(remove)
+        case .outboxPut(let put): try await putIntoOutbox(put, device)
+        case .outboxList(let list): try await listOutbox(list, device)
+        case .outboxAcknowledge(let acknowledge): try await acknowledgeOutbox(acknowledge, device)
+        case .redeem, .grantList, .grantPut, .nodeReset, .routeRegister, nil: notAllowed
         }
     }
 
