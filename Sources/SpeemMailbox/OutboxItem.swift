@@ -61,6 +61,12 @@ public struct OutboxItem: Sendable, Equatable {
             troubleSince: now, attempts: 0, nextTry: now)
     }
 
+    /// Does not ask by itself: what was put there before it waits for room, and it does not overtake that.
+    mutating func waitBehind(_ moment: Int64) {
+        trouble = .mailboxFull
+        nextTry = max(nextTry, moment)
+    }
+
     /// Whether nothing more will come of it.
     public var isOver: Bool { state != .waiting }
 
@@ -93,6 +99,22 @@ public struct OutboxItem: Sendable, Equatable {
             }
         }
         return next
+    }
+
+    /// The items of one route, oldest first, after a try at `now` that got no answer for them: they wait together, as long as
+    /// the oldest does. Pure.
+    public static func after(
+        _ trouble: OutboxSchedule.Trouble, items: [OutboxItem], now: Int64, jitter: Double
+    ) -> [OutboxItem] {
+        var next = items.map { $0.after(.failed(trouble, advice: nil), now: now, jitter: jitter) }
+        guard let oldest = next.first?.nextTry else { return [] }
+        for index in next.indices { next[index].nextTry = oldest }
+        return next
+    }
+
+    /// Whether `other` is news for the device that put it there: not, when it was only tried once more.
+    public func differs(from other: OutboxItem) -> Bool {
+        state != other.state || targets != other.targets || trouble != other.trouble
     }
 
     private mutating func meet(

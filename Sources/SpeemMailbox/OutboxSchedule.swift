@@ -6,6 +6,8 @@ public enum OutboxSchedule {
     static let longest: Int64 = 1800
     /// The wait after "mailbox full": the far node says when there is room again, so asking is only for a lost answer.
     static let whenFull: Int64 = 6 * 3600
+    /// The longest wait after "there is room again", in seconds.
+    static let longestAfterAllClear: Int64 = 60
 
     /// Why a try was not the last one.
     public enum Trouble: Int64, Sendable, CaseIterable {
@@ -29,8 +31,9 @@ public enum OutboxSchedule {
     public static func delay(attempts: Int64, trouble: Trouble, advice: Int64?, jitter: Double) -> Int64 {
         let base: Int64
         switch trouble {
-        case .mailboxFull: base = whenFull
-        case .notTriedYet, .unreachable, .unknownKey, .farTrouble, .noRoute:
+        // A new route is tried at once.
+        case .mailboxFull, .noRoute: base = whenFull
+        case .notTriedYet, .unreachable, .unknownKey, .farTrouble:
             let doublings = min(max(attempts, 1) - 1, 20)
             base = min(first << doublings, longest)
         }
@@ -38,5 +41,17 @@ public enum OutboxSchedule {
         // Half of the wait is fixed, half is chance.
         let spread = jitter.isFinite ? Double(wanted) / 2 * min(max(jitter, 0), 1) : 0
         return max(wanted / 2 + Int64(spread), 1)
+    }
+
+    /// Seconds until the next try after the far node said that there is room: none at first, and some when it was full again
+    /// each time, so that a node which says one and the other by turns keeps nobody busy.
+    public static func afterAllClear(attempts: Int64) -> Int64 {
+        guard attempts > 1 else { return 0 }
+        return min(first << min(attempts - 2, 20), longestAfterAllClear)
+    }
+
+    /// Seconds until the next try when the connection over which "there is room" would have come is lost.
+    public static func afterLostWord(jitter: Double) -> Int64 {
+        delay(attempts: .max, trouble: .unreachable, advice: nil, jitter: jitter)
     }
 }

@@ -23,7 +23,7 @@ public enum OutboxSchema {
             UNIQUE (route, node_key)
         ) STRICT
         """,
-        // device: who put it there and is told. body: NULL once it is over. seen: what the device was last told of.
+        // device: who put it there and is told. body: NULL once it is over. next_try: once it is over, when it was.
         """
         CREATE TABLE outbox (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -44,7 +44,7 @@ public enum OutboxSchema {
         ) STRICT
         """,
         "CREATE INDEX outbox_route ON outbox (route, id) WHERE state = 1",
-        "CREATE INDEX outbox_due ON outbox (next_try) WHERE state = 1",
+        "CREATE INDEX outbox_due ON outbox (next_try, route) WHERE state = 1",
         "CREATE INDEX outbox_over ON outbox (device, id) WHERE state > 1",
         // state: 1 waiting, 2 stored, 3 refused.
         """

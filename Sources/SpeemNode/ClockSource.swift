@@ -15,6 +15,12 @@ public protocol ClockSource: Sendable {
     func monotonic() -> Int64
     /// Unix seconds, or nil while nothing has set the clock.
     func wall() -> Int64?
+    /// Waits until ``monotonic()`` has grown by `seconds`; ends early when the task is cancelled.
+    func sleep(seconds: Int64) async
+}
+
+extension ClockSource {
+    public func sleep(seconds: Int64) async { try? await Task.sleep(for: .seconds(seconds)) }
 }
 
 /// The system's clocks.
@@ -50,6 +56,8 @@ struct RunningClock: Sendable {
         let (running, overflow) = base.addingReportingOverflow(max(source.monotonic() - start, 0))
         return NodeClock(running: overflow ? base : running, wall: source.wall())
     }
+
+    func sleep(seconds: Int64) async { await source.sleep(seconds: seconds) }
 
     /// Seconds since this start.
     var uptime: Int64 { max(source.monotonic() - start, 0) }

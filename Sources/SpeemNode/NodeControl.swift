@@ -56,6 +56,9 @@ struct NodeControl: ControlHandler {
             "connections": .integer(Int64(report.connections)),
             "commits": .integer(report.commits),
             "mailboxes": .array(mailboxes),
+            "outbox": .object([
+                "waiting": .integer(report.outboxWaiting), "routes_in_trouble": .integer(report.routesInTrouble),
+            ]),
             "key": .string("file"),
         ])
     }

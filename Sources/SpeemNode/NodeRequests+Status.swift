@@ -19,6 +19,8 @@ struct NodeReport: Sendable {
     let contacts: Int64
     let connections: Int
     let commits: Int64
+    let outboxWaiting: Int64
+    let routesInTrouble: Int64
 }
 
 extension NodeRequests {
@@ -38,15 +40,17 @@ extension NodeRequests {
 
     func report() async throws -> NodeReport {
         let clock = state.clock
-        let read = try await state.store.read { [mailboxes = state.mailboxes] connection in
+        let read = try await state.store.read { [mailboxes = state.mailboxes, outbox = state.outbox] connection in
             (
                 stored: try mailboxes.bytesUsed(in: connection),
-                states: try mailboxes.states(clock: clock, in: connection), commits: try connection.commitNumber()
+                states: try mailboxes.states(clock: clock, in: connection), commits: try connection.commitNumber(),
+                outbox: try outbox.counts(in: connection)
             )
         }
         return NodeReport(
             uptime: state.running.uptime, stored: read.stored, mailboxes: read.states,
-            contacts: state.access.contacts, connections: server.connections, commits: read.commits)
+            contacts: state.access.contacts, connections: server.connections, commits: read.commits,
+            outboxWaiting: read.outbox.waiting, routesInTrouble: read.outbox.routesInTrouble)
     }
 
     func status(_ device: DeviceID) async throws -> WireResponse {
@@ -79,6 +83,7 @@ extension NodeRequests {
                 $0.commitNumber = UInt64(clamping: report.commits)
                 $0.rosterHead = Data(read.head ?? [])
                 $0.grantsDigest = Data(digest)
+                $0.outboxWaiting = UInt64(clamping: report.outboxWaiting)
             }
         }
     }

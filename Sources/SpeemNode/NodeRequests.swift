@@ -18,6 +18,7 @@ struct NodeRequests: PeerHandler {
     let state: NodeState
     let subscriptions: Subscriptions
     let allClears: AllClears
+    let forwarder: Forwarder
     /// Set once the server listens: closing connections of revoked grants, and counting them.
     let server: ServerReference
 
@@ -87,8 +88,12 @@ struct NodeRequests: PeerHandler {
         case .nodeReset(let reset): try await resetNode(reset)
         case .ping: .with { $0.pong = WirePong() }
         case .claim(let claim): try await self.claim(claim, peer)
-        case .redeem, .routeRegister, .routeAdd, .routeRemove, .outboxPut, .outboxList, .outboxAcknowledge, nil:
-            notAllowed
+        case .routeAdd(let add): try await addRoute(add)
+        case .routeRemove(let remove): try await removeRoute(remove)
+        case .outboxPut(let put): try await putIntoOutbox(put, device)
+        case .outboxList(let list): try await listOutbox(list, device)
+        case .outboxAcknowledge(let acknowledge): try await acknowledgeOutbox(acknowledge, device)
+        case .redeem, .routeRegister, nil: notAllowed
         }
     }
 

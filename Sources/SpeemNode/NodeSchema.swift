@@ -82,6 +82,7 @@ enum NodeSchema {
                 """)
             try connection.execute("CREATE INDEX prekey_pair_place ON prekey_pair (device, reserved_for, id)")
             try MailboxSchema.create(connection)
+            try OutboxSchema.create(connection)
         }
     ]
 }

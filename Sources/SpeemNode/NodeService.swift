@@ -26,7 +26,7 @@ public struct NodeService: Service {
     public let announcement: Announcement
 
     /// How often what has expired is looked for.
-    private static let upkeepInterval: Duration = .seconds(600)
+    private static let upkeepInterval: Int64 = 600
 
     /// Opens the store and binds all sockets. When anything fails, nothing is left open.
     public static func start(
@@ -36,9 +36,10 @@ public struct NodeService: Service {
     }
 
     static func start(
-        _ config: Config, logger: Logger, clock: any ClockSource, fileSystem: any FileSystem
+        _ config: Config, logger: Logger, clock: any ClockSource, fileSystem: any FileSystem,
+        forwarding: Forwarder.Settings = Forwarder.Settings()
     ) async throws -> NodeService {
-        try FileLimit.raise(for: config.connections + config.listen.count)
+        try FileLimit.raise(for: config.connections + config.listen.count + Forwarder.connectionLimit)
         let store = try await NodeState.openStore(
             folder: config.dataFolder, keyPath: config.keyFile, fileSystem: fileSystem)
         if store.report.droppedFrames > 0 {
@@ -48,7 +49,8 @@ public struct NodeService: Service {
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
-            return try await start(config, store: store, group: group, logger: logger, clock: clock)
+            return try await start(
+                config, store: store, group: group, logger: logger, clock: clock, forwarding: forwarding)
         } catch {
             await store.close()
             try? await group.shutdownGracefully()
@@ -57,7 +59,8 @@ public struct NodeService: Service {
     }
 
     private static func start(
-        _ config: Config, store: Store, group: MultiThreadedEventLoopGroup, logger: Logger, clock: any ClockSource
+        _ config: Config, store: Store, group: MultiThreadedEventLoopGroup, logger: Logger, clock: any ClockSource,
+        forwarding: Forwarder.Settings
     ) async throws -> NodeService {
         let quota = Quota(
             total: config.mailboxQuota, perContact: config.mailboxQuotaPerContact, own: config.mailboxQuotaOwn)
@@ -65,9 +68,11 @@ public struct NodeService: Service {
             store: store, mailboxes: Mailboxes(quota: quota, maxAge: config.mailboxMaxAge), clock: clock,
             logger: logger)
         let server = ServerReference()
+        let subscriptions = Subscriptions(state: state)
         let requests = NodeRequests(
-            state: state, subscriptions: Subscriptions(state: state),
-            allClears: AllClears(state: state, server: server), server: server)
+            state: state, subscriptions: subscriptions, allClears: AllClears(state: state, server: server),
+            forwarder: Forwarder(state: state, subscriptions: subscriptions, group: group, settings: forwarding),
+            server: server)
         let limits = TransportLimits(
             connections: config.connections, connectionsPerAddress: config.connectionsPerAddress,
             connectionsPerGrant: config.connectionsPerGrant, handshakeTimeout: .seconds(config.handshakeTimeout),
@@ -147,6 +152,10 @@ public struct NodeService: Service {
                 return nil
             }
             group.addTask {
+                await requests.forwarder.run()
+                return nil
+            }
+            group.addTask {
                 for await failure in requests.state.store.failure { return failure }
                 return nil
             }
@@ -171,10 +180,15 @@ public struct NodeService: Service {
                     return removed
                 }
                 await requests.apply(AccessChange(removed: removed))
+                while true {
+                    let over = try await state.write(grows: false) { try state.outbox.expire(clock: clock, in: $0) }
+                    if over.isEmpty { break }
+                    await requests.forwarder.expired(over)
+                }
             } catch {
                 logger.error("cleaning up failed: \(error)")
             }
-            try? await Task.sleep(for: Self.upkeepInterval)
+            await state.running.sleep(seconds: Self.upkeepInterval)
         }
     }
 }

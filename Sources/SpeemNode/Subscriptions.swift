@@ -23,6 +23,8 @@ actor Subscriptions {
         var cursor: Int64
         /// What was pushed and not acknowledged, by sequence number, in bytes.
         var unacknowledged: [Int64: Int]
+        /// Items of the outbox that have changed.
+        var items: Set<Int64> = []
         let wake: AsyncStream<Void>.Continuation
 
         var bytes: Int { unacknowledged.values.reduce(0, +) }
@@ -47,7 +49,8 @@ actor Subscriptions {
         let number = count
         let (signal, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         subscriptions[peer] = Subscription(
-            number: number, device: device, cursor: cursor, unacknowledged: before?.unacknowledged ?? [:], wake: wake)
+            number: number, device: device, cursor: cursor, unacknowledged: before?.unacknowledged ?? [:],
+            items: before?.items ?? [], wake: wake)
         peer.stayOpen()
         // What was committed since the cursor was read.
         wake.yield()
@@ -75,6 +78,14 @@ actor Subscriptions {
         }
     }
 
+    /// An item that `device` put into the outbox has changed, and that is committed.
+    func changed(item: Int64, of device: DeviceID) {
+        for (peer, subscription) in subscriptions where subscription.device == device {
+            subscriptions[peer]?.items.insert(item)
+            subscription.wake.yield()
+        }
+    }
+
     private func current(_ peer: Peer, _ number: UInt64) -> Subscription? {
         guard let subscription = subscriptions[peer], subscription.number == number else { return nil }
         return subscription
@@ -82,7 +93,8 @@ actor Subscriptions {
 
     /// Pushes until the mailbox is empty, or as much is unacknowledged as may be.
     private func push(to peer: Peer, _ number: UInt64) async {
-        while let subscription = current(peer, number) {
+        while current(peer, number) != nil {
+            guard await report(to: peer, number), let subscription = current(peer, number) else { return }
             let room = Limits.pushesUnacknowledged - subscription.unacknowledged.count
             let bytes = Limits.pushBytesUnacknowledged - subscription.bytes
             guard room > 0, bytes > 0 else { return }
@@ -115,6 +127,33 @@ actor Subscriptions {
                 return
             }
         }
+    }
+
+    /// Pushes what became of items of the outbox: as it is now, not each step on the way there.
+    ///
+    /// - Returns: false when the connection has ended.
+    private func report(to peer: Peer, _ number: UInt64) async -> Bool {
+        while let subscription = current(peer, number), !subscription.items.isEmpty {
+            let items = subscription.items.sorted().prefix(Self.step)
+            subscriptions[peer]?.items.subtract(items)
+            let clock = state.clock
+            do {
+                let reports = try await state.store.read { [outbox = state.outbox] connection in
+                    try items.compactMap { try outbox.report(id: $0, clock: clock, in: connection)?.report }
+                }
+                let pushes = reports.map { report in
+                    WirePush.with { $0.outboxReport = WireOutboxItem(report, now: clock.running) }
+                }
+                guard await peer.push(pushes) else { return false }
+            } catch StoreError.busy {
+                subscriptions[peer]?.items.formUnion(items)
+                try? await Task.sleep(for: Self.busyRetry)
+            } catch {
+                if error as? StoreError != .closed { state.logger.error("cannot report: \(error)") }
+                return false
+            }
+        }
+        return true
     }
 }
 

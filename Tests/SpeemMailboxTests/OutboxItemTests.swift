@@ -68,4 +68,23 @@ struct OutboxItemTests {
         let item = OutboxItem.new(targets: 1, now: .max)
         #expect(item.after(.failed(.unreachable, advice: .max), now: .max, jitter: 1).nextTry == .max)
     }
+
+    @Test func whatNobodyAnsweredWaitsAsLongAsTheOldest() {
+        var old = fresh
+        for _ in 0..<5 { old = old.after(.failed(.unreachable, advice: nil), now: 100, jitter: 1) }
+        let next = OutboxItem.after(.unreachable, items: [old, fresh], now: 200, jitter: 1)
+        #expect(next.map(\.nextTry) == [264, 264])
+        #expect(next.map(\.attempts) == [6, 1] && next.map(\.troubleSince) == [100, 200])
+        #expect(OutboxItem.after(.unreachable, items: [], now: 200, jitter: 1).isEmpty)
+    }
+
+    @Test func onlyNewsIsNews() {
+        let once = fresh.after(.failed(.unreachable, advice: nil), now: 100, jitter: 0)
+        #expect(once.differs(from: fresh))
+        #expect(!once.after(.failed(.unreachable, advice: nil), now: 200, jitter: 0).differs(from: once))
+        #expect(once.after(.failed(.unknownKey, advice: nil), now: 200, jitter: 0).differs(from: once))
+        #expect(
+            once.after(.answered([.stored, .later(.farTrouble, advice: nil)]), now: 200, jitter: 0).differs(from: once))
+        #expect(once.expired().differs(from: once))
+    }
 }

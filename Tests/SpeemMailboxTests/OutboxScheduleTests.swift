@@ -41,4 +41,14 @@ struct OutboxScheduleTests {
             }
         }
     }
+
+    @Test func whereNoRouteIsNobodyAsks() {
+        #expect(OutboxSchedule.delay(attempts: 1, trouble: .noRoute, advice: nil, jitter: 0) >= 3 * 3600)
+    }
+
+    @Test func theFirstAllClearIsBelieved() {
+        #expect(OutboxSchedule.afterAllClear(attempts: 1) == 0)
+        #expect(OutboxSchedule.afterAllClear(attempts: .max) == OutboxSchedule.longestAfterAllClear)
+        for attempts in [Int64.min, -1, 0] { #expect(OutboxSchedule.afterAllClear(attempts: attempts) == 0) }
+    }
 }

@@ -22,6 +22,7 @@ let quietLogger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 /// Clocks that a test sets.
 final class TestClock: ClockSource {
     private let state = Mutex<(monotonic: Int64, wall: Int64?)>((1000, 1_700_000_000))
+    private let sleepers = Mutex<[(until: Int64, wake: AsyncStream<Never>.Continuation)]>([])
 
     func monotonic() -> Int64 { state.withLock { $0.monotonic } }
     func wall() -> Int64? { state.withLock { $0.wall } }
@@ -31,6 +32,23 @@ final class TestClock: ClockSource {
             $0.monotonic += seconds
             $0.wall = $0.wall.map { $0 + seconds }
         }
+        wakeSleepers()
+    }
+
+    func sleep(seconds: Int64) async {
+        let (signal, wake) = AsyncStream.makeStream(of: Never.self)
+        sleepers.withLock { $0.append((monotonic() + seconds, wake)) }
+        wakeSleepers()
+        for await _ in signal {}
+    }
+
+    private func wakeSleepers() {
+        let now = monotonic()
+        let over = sleepers.withLock { sleepers in
+            defer { sleepers.removeAll { $0.until <= now } }
+            return sleepers.filter { $0.until <= now }
+        }
+        for sleeper in over { sleeper.wake.finish() }
     }
 }
 
@@ -49,13 +67,16 @@ final class TestNode: Sendable {
     }
 
     func start(
-        _ lines: String = "", port: Int = 0, fileSystem: any FileSystem = PosixFileSystem()
+        _ lines: String = "", port: Int = 0, fileSystem: any FileSystem = PosixFileSystem(),
+        forwarding: Forwarder.Settings = Forwarder.Settings()
     ) async throws -> NodeService {
         let text =
             "role = \"node\"\ndata = \"\(folder)\"\n[listen]\naddresses = [\"127.0.0.1:\(port)\"]\n"
             + "[limits]\nhandshake_timeout = \"60s\"\n" + lines
         let config = try Config.parse(Array(text.utf8), file: folder + ".toml", home: nil)
-        return try await NodeService.start(config, logger: quietLogger, clock: clock, fileSystem: fileSystem)
+        return try await NodeService.start(
+            config, logger: quietLogger, clock: clock, fileSystem: fileSystem,
+            forwarding: forwarding)
     }
 
     /// Runs the node for the time of `body`, which gets all of it.

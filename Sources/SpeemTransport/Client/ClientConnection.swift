@@ -29,6 +29,11 @@ public final class ClientConnection: Sendable {
         return responses
     }
 
+    /// Asks all at once, in this order; each answer can be waited for by itself.
+    public func begin(all requests: [WireRequest]) -> [PendingResponse] {
+        requests.map { PendingResponse(answer: begin($0)) }
+    }
+
     /// Puts a request behind all that were begun before.
     private func begin(_ request: WireRequest) -> EventLoopFuture<WireResponse> {
         let answer = channel.eventLoop.makePromise(of: WireResponse.self)
@@ -46,5 +51,18 @@ public final class ClientConnection: Sendable {
         try? await channel.close()
     }
 
+    /// Closes without waiting for it; waiting requests fail.
+    public func closeSoon() { channel.close(promise: nil) }
+
     deinit { channel.close(promise: nil) }
+}
+
+/// The answer to a request that was sent.
+public struct PendingResponse: Sendable {
+    let answer: EventLoopFuture<WireResponse>
+
+    /// Waits for it. A refusal is an answer.
+    ///
+    /// - Throws: ``TransportError``.
+    public func get() async throws -> WireResponse { try await answer.get() }
 }

@@ -24,7 +24,7 @@ final class InitiatorHandler: ChannelDuplexHandler {
     private var waiting: [UInt64: Waiting] = [:]
     /// Whether anything was asked that lets the peer push.
     private var isSubscribed = false
-    /// Whether anything was asked that may be refused for want of space: then an all-clear may come.
+    /// Whether anything was deposited: then there may be no room, and later a word that there is.
     private var hasDeposited = false
     /// Why the connection ends, when there is a better word than "lost".
     private var ending: TransportError?
@@ -71,15 +71,18 @@ final class InitiatorHandler: ChannelDuplexHandler {
             waiting.removeValue(forKey: id)?.answer.succeed(response)
             if waiting.isEmpty { stopWatching() }
         case .push(let push):
-            guard isSubscribed || (hasDeposited && push.kind == .allClear(WireAllClear())) else {
-                return end(.violation("a push without a subscription"), context)
-            }
+            guard mayPush(push) else { return end(.violation("a push without a subscription"), context) }
             // A push that is lost here comes again with the drain after the next handshake.
             if !pushes.append(push) { end(.violation("more pushes than it may send"), context) }
         case .closed(let close): end(.closed(close.reason, detail: close.detail), context)
         case .nothing: break
         case .failed(let words): end(.violation(words), context)
         }
+    }
+
+    private func mayPush(_ push: WirePush) -> Bool {
+        if case .allClear = push.kind, hasDeposited { return true }
+        return isSubscribed
     }
 
     private func sign() {

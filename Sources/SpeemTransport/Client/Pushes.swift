@@ -39,16 +39,19 @@ public struct Pushes: AsyncSequence, Sendable {
 
 /// Pushes between the event loop and their reader, of bounded number and size.
 ///
-/// A node keeps some of it back by itself (``SpeemProtocol/Limits/pushesUnacknowledged``), so only a hostile one comes to
-/// the bound.
+/// A node keeps envelopes back by itself (``SpeemProtocol/Limits/pushesUnacknowledged``), and reports are small; so only a
+/// hostile one comes to the bound.
 final class PushQueue: Sendable {
     private struct State {
         var waiting: [WirePush] = []
+        var reports = 0
         var bytes = 0
     }
 
     /// Twice what one subscription may have on its way: the device may subscribe again.
     static let limit = 2 * Limits.pushesUnacknowledged
+    /// Reports of the outbox come on top: as many as change state at once when a route opens.
+    static let reportLimit = 16 * Limits.outboxItems
     static let byteLimit = 2 * Limits.pushBytesUnacknowledged
 
     private let state = Mutex(State())
@@ -60,8 +63,11 @@ final class PushQueue: Sendable {
     /// - Returns: false, and the push is dropped, when too much waits.
     func append(_ push: WirePush) -> Bool {
         let isTaken = state.withLock { state in
-            guard state.waiting.count < Self.limit, state.bytes < Self.byteLimit else { return false }
+            let others = state.waiting.count - state.reports
+            guard push.isReport ? state.reports < Self.reportLimit : others < Self.limit, state.bytes < Self.byteLimit
+            else { return false }
             state.waiting.append(push)
+            if push.isReport { state.reports += 1 }
             state.bytes += push.size
             return true
         }
@@ -76,6 +82,7 @@ final class PushQueue: Sendable {
         state.withLock { state in
             guard !state.waiting.isEmpty else { return nil }
             let push = state.waiting.removeFirst()
+            if push.isReport { state.reports -= 1 }
             state.bytes -= push.size
             return push
         }
@@ -90,7 +97,13 @@ final class PushQueue: Sendable {
 }
 
 extension WirePush {
+    fileprivate var isReport: Bool { if case .outboxReport = kind { true } else { false } }
+
     fileprivate var size: Int {
-        if case .envelope(let envelope) = kind { envelope.header.count + envelope.body.count } else { 0 }
+        switch kind {
+        case .envelope(let envelope): envelope.header.count + envelope.body.count
+        case .outboxReport(let item): item.targets.reduce(0) { $0 + $1.refusal.detail.utf8.count }
+        case .mailWaiting, .rosterChanged, .allClear, nil: 0
+        }
     }
 }
