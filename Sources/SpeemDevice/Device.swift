@@ -141,7 +141,24 @@ public final class Device: Sendable {
             }
         }
         if outcome.isWaiting { report.problem = outcome.reason }
+        if outcome.queued > 0 { await awaitReports() }
         return report
+    }
+
+    /// How long a command waits for what its own node can forward at once.
+    private static let forwardPatience: Duration = .milliseconds(1500)
+
+    /// Asks the own nodes how what they were handed over is doing, until nothing is on its way any more, or it takes long.
+    private func awaitReports() async {
+        let end = ContinuousClock.now + Self.forwardPatience
+        var pause: Duration = .milliseconds(10)
+        while ContinuousClock.now < end, !Task.isCancelled {
+            let isOnItsWay = try? await state.store.read { try OutgoingRows.isUntried(in: $0) }
+            guard isOnItsWay == true, let connection = try? await connections.own() else { return }
+            _ = try? await reports.fetch(over: connection)
+            try? await Task.sleep(for: pause)
+            pause = min(pause * 2, .milliseconds(200))
+        }
     }
 
     private func read(_ report: inout SyncReport) async {

@@ -79,7 +79,7 @@ struct OutboxReports: Sendable {
     static func words(_ trouble: WireOutboxItem.Trouble) -> String? {
         switch trouble {
         case .unspecified, .UNRECOGNIZED: nil
-        case .notTriedYet: "your node has not tried it yet"
+        case .notTriedYet: nil
         case .unreachable: "your node cannot reach the contact's node"
         case .unknownKey: "the contact's node does not let your node in any more"
         case .mailboxFull: "the mailbox at the contact's node is full"

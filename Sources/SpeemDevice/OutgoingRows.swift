@@ -220,6 +220,13 @@ enum OutgoingRows {
             trouble.map { .text($0) } ?? .null, .integer(milliseconds), .integer(envelope.id))
     }
 
+    /// Whether an own node has something of which it has not told yet how a first try went.
+    static func isUntried(in connection: Connection) throws(StoreError) -> Bool {
+        try connection.first("SELECT 1 FROM outgoing WHERE state = 1 AND failure IS NULL AND trouble IS NULL LIMIT 1") {
+            row throws(StoreError) in try row.integer(0)
+        } != nil
+    }
+
     /// Gives up all that waits for a contact.
     static func fail(contact: Int64, reason: String, in connection: Connection) throws(StoreError) {
         while true {

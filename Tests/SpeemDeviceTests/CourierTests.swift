@@ -26,6 +26,7 @@ struct CourierTests {
     @Test func aFullMailboxKeepsTheOrder() async throws {
         let limits = "[mailbox]\nquota = \"10MB\"\nquota_per_contact = \"1MB\"\nquota_own = \"1MB\""
         try await TestPair.with(bobLimits: limits) { pair in
+            try await pair.alice.useNoRoute()
             // Large and small ones: when a large one is refused, a small one may still fit.
             try await pair.alice.open { device in
                 let bob = try await device.state.store.read { try ContactRows.find(name: "bob", in: $0) }

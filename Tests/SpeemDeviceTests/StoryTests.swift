@@ -33,8 +33,8 @@ struct StoryTests {
     @Test func whatCannotBeSentWaitsAndGoesOutLater() async throws {
         try await TestPair.with { pair in
             try await pair.bobNode.stop()
-            #expect(try await pair.alice.send("bob", "one") == "waiting")
-            #expect(try await pair.alice.send("bob", "two") == "waiting")
+            #expect(try await pair.alice.send("bob", "one") == "queued")
+            #expect(try await pair.alice.send("bob", "two") == "queued")
             try await pair.bobNode.start()
             #expect(try await pair.alice.send("bob", "three") == "stored")
             #expect(try await pair.bob.inbox() == ["alice: one", "alice: two", "alice: three"])

@@ -7,6 +7,7 @@ import SpeemConfig
 import SpeemCrypto
 import SpeemIdentity
 import SpeemNode
+import SpeemStore
 import SpeemTransport
 import Synchronization
 
@@ -152,6 +153,15 @@ struct TestDevice: Sendable {
     func sent() async throws -> [String] {
         let messages = try await call("sent")["messages"]?.arrayValue ?? []
         return messages.map { "\($0["state"]?.stringValue ?? "?") \($0["text"]?.stringValue ?? "?")" }
+    }
+
+    /// From now on it goes to contacts' nodes itself.
+    func useNoRoute() async throws {
+        try await open { device in
+            try await device.state.store.write {
+                try $0.execute("UPDATE contact SET route_state = ?", .integer(Route.State.refused.rawValue))
+            }
+        }
     }
 
     func contacts() async throws -> [String] {
