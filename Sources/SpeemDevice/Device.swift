@@ -37,7 +37,7 @@ public final class Device: Sendable {
     /// - Throws: ``DeviceError``, ``SpeemStore/StoreError``.
     public static func initialise(_ config: Config) async throws -> RecoveryWords {
         if !config.name.isEmpty { try DeviceError.check(name: config.name) }
-        let identity = try DeviceState.create(name: config.name, deviceName: config.deviceName)
+        let identity = try DeviceState.create(name: config.name, deviceName: config.deviceName.isEmpty ? HostName.current : config.deviceName)
         let store = try await openStore(config, firstCommit: identity.insert)
         await store.close()
         guard store.report.isNew else { throw DeviceError.alreadyInitialised }
@@ -58,6 +58,13 @@ public final class Device: Sendable {
         }
         do {
             let state = try await DeviceState.load(store: store, logger: logger)
+            guard try await store.read({ try LinkAttempt.find(in: $0) }) == nil,
+                try await store.read({ connection in
+                    try connection.first("SELECT 1 FROM roster_entry LIMIT 1") { row throws(StoreError) in
+                        try row.integer(0)
+                    }
+                }) != nil
+            else { throw DeviceError.notLinked }
             if store.report.droppedFrames > 0 {
                 logger.warning("the last transaction was torn by a power cut and was dropped")
             }
@@ -69,7 +76,7 @@ public final class Device: Sendable {
     }
 
     /// - Parameter firstCommit: makes the identity; without it no store is made.
-    private static func openStore(
+    static func openStore(
         _ config: Config, firstCommit: (@Sendable (Connection) throws -> Void)? = nil
     ) async throws -> Store {
         try await Store.open(

@@ -7,6 +7,8 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
     case notInitialised
     /// `speem init` was run before.
     case alreadyInitialised
+    /// The device has asked to be linked, or to be signed in, and is not listed yet.
+    case notLinked
     /// The store is not new and holds no identity.
     case identityMissing
     /// There is no own node yet.
@@ -45,6 +47,7 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .notInitialised: "this device has no identity yet"
         case .alreadyInitialised: "this device has an identity already"
+        case .notLinked: "this device is not linked to its account yet"
         case .identityMissing:
             "the store holds no identity, although it is not new; no new one is made in its place"
         case .noNode: "this account has no node yet"
@@ -73,6 +76,7 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .notInitialised: "run speem init"
         case .alreadyInitialised: "its contacts and messages stay; to begin anew choose another data folder"
+        case .notLinked: "run the speem accept (or speem recover) that was interrupted again"
         case .identityMissing: "put the backup of the data folder back"
         case .noNode: "run speem accept with the claim invite that the node shows"
         case .hasNode: "speem nodes lists the account's nodes"
