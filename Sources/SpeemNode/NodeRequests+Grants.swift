@@ -48,16 +48,15 @@ extension NodeRequests {
 
     /// What another own node has. A grant that does not fit is passed over: the rest must not wait for it.
     func putGrants(_ put: WireGrantPut) async throws -> WireResponse {
-        guard let account = state.account else { throw Refused(.notAllowed, "the node has no owner yet") }
         let change = try await state.write { [state] connection -> AccessChange in
-            let roster = try RosterRows.load(account: account, in: connection)
+            let listed = Set(try RosterRows.newest(in: connection)?.devices.map(\.id) ?? [])
             var change = AccessChange()
             // First, so that they hold for what comes with them.
             for key in put.revoked {
                 change.removed += try RevokedRows.revoke([UInt8](key), in: connection) ?? []
             }
             for grant in put.grants {
-                if let entry = try state.take(grant, roster, in: connection) { change.inserted.append(entry) }
+                if let entry = try state.take(grant, listed, in: connection) { change.inserted.append(entry) }
             }
             return change
         }
@@ -121,9 +120,10 @@ extension NodeRequests {
 extension NodeState {
     /// Takes over a grant of another own node.
     ///
+    /// - Parameter listed: the devices of the owner.
     /// - Returns: nil when there is nothing to take over.
     fileprivate func take(
-        _ grant: WireGrant, _ roster: Roster, in connection: Connection
+        _ grant: WireGrant, _ listed: Set<DeviceID>, in connection: Connection
     ) throws -> NodeAccess.Entry? {
         let key = [UInt8](grant.initiatorKey)
         guard try AccessRows.find(key: key, in: connection) == nil,
@@ -137,7 +137,7 @@ extension NodeState {
         switch grant.kind {
         case .ownDevice:
             let device = try DeviceID([UInt8](grant.device))
-            guard roster.device(device) != nil else { return nil }
+            guard listed.contains(device) else { return nil }
             try mailboxes.open(device: device.bytes, in: connection)
             return try insert(.ownDevice(device), PartyRows.owner, nil)
         case .recovery: return try insert(.recovery, PartyRows.owner, nil)

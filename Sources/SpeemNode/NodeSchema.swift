@@ -39,6 +39,7 @@ enum NodeSchema {
                 ) STRICT
                 """)
             try connection.execute("CREATE INDEX access_party ON access (party, kind)")
+            try connection.execute("CREATE INDEX access_kind ON access (kind)")
             try connection.execute("CREATE INDEX access_origin ON access (origin) WHERE origin IS NOT NULL")
             // Keys that were withdrawn and are never granted again; the oldest go.
             try connection.execute(

@@ -67,10 +67,8 @@ enum RevokedRows {
         try connection.execute(
             "INSERT INTO revoked_grant (initiator_key) VALUES (?) ON CONFLICT DO NOTHING", .blob(key))
         guard connection.changes > 0 else { return }
+        // Numbers are used one after the other, so the oldest are found without counting.
         try connection.execute(
-            """
-            DELETE FROM revoked_grant WHERE id <=
-                (SELECT id FROM revoked_grant ORDER BY id DESC LIMIT 1 OFFSET ?)
-            """, .integer(maxCount))
+            "DELETE FROM revoked_grant WHERE id <= ?", .integer(connection.lastInsertRowID - maxCount))
     }
 }

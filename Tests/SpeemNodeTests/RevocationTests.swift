@@ -39,9 +39,12 @@ struct RevocationTests {
             #expect(try await linking.request(request).refusal.code == .grantRevoked)
             // Once more is no error; and what is nowhere yet never comes.
             #expect(try await !home.revoke(laptop.key.publicKey).grantRevoked.existed)
+            let digest = try await home.status().grantsDigest
+            #expect(try await home.status().grantsDigest == digest)
             let future = X25519.PrivateKey(random: random)
             #expect(try await !home.revoke(future.publicKey).grantRevoked.existed)
             #expect(try await phone.connection.request(registerRoute(future)).refusal.code == .grantRevoked)
+            #expect(try await home.status().grantsDigest != digest)
         }
     }
 

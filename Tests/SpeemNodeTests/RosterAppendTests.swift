@@ -179,6 +179,11 @@ struct RosterAppendTests {
             _ = try await home.append([back])
             let answer = try await contact.connection.request(.with { $0.deposit = deposit(1, home.owner.id) })
             #expect(answer.isStored)
+            // Of two transactions the later one counts, whichever is heard of last.
+            let (earlier, later) = (home.state.turn(), home.state.turn())
+            home.state.rosterChanged(to: back, turn: later)
+            home.state.rosterChanged(to: moved, turn: earlier)
+            #expect(!home.state.isRetired)
         }
     }
 }

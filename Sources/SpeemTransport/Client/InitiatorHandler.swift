@@ -24,8 +24,6 @@ final class InitiatorHandler: ChannelDuplexHandler {
     private var waiting: [UInt64: Waiting] = [:]
     /// Whether anything was asked that lets the peer push.
     private var isSubscribed = false
-    /// Whether anything was deposited: then there may be no room, and later a word that there is.
-    private var hasDeposited = false
     /// Why the connection ends, when there is a better word than "lost".
     private var ending: TransportError?
     private let answerTimeout: TimeAmount
@@ -71,18 +69,16 @@ final class InitiatorHandler: ChannelDuplexHandler {
             waiting.removeValue(forKey: id)?.answer.succeed(response)
             if waiting.isEmpty { stopWatching() }
         case .push(let push):
-            guard mayPush(push) else { return end(.violation("a push without a subscription"), context) }
+            // An all-clear goes to all connections of a contact, also to those that have deposited nothing.
+            guard isSubscribed || push.kind == .allClear(WireAllClear()) else {
+                return end(.violation("a push without a subscription"), context)
+            }
             // A push that is lost here comes again with the drain after the next handshake.
             if !pushes.append(push) { end(.violation("more pushes than it may send"), context) }
         case .closed(let close): end(.closed(close.reason, detail: close.detail), context)
         case .nothing: break
         case .failed(let words): end(.violation(words), context)
         }
-    }
-
-    private func mayPush(_ push: WirePush) -> Bool {
-        if case .allClear = push.kind, hasDeposited { return true }
-        return isSubscribed
     }
 
     private func sign() {
@@ -123,7 +119,6 @@ final class InitiatorHandler: ChannelDuplexHandler {
             watch(context, after: answerTimeout)
         }
         if case .drain(let drain) = outgoing.request.kind, drain.subscribe { isSubscribed = true }
-        if case .deposit = outgoing.request.kind { hasDeposited = true }
         waiting[nextID] = Waiting(answer: outgoing.answer, since: .now())
         context.write(wrapOutboundOut(buffer), promise: promise)
     }

@@ -1,5 +1,6 @@
 import SpeemProtocol
 import SwiftProtobuf
+import Synchronization
 import Testing
 
 @testable import SpeemTransport
@@ -11,6 +12,27 @@ import Testing
 #endif
 
 struct PushesTests {
+    /// The handler pushes what the test wants over a connection that has not subscribed.
+    private func pushed(_ push: WirePush) async throws -> [WirePush] {
+        let received = Mutex<[WirePush]>([])
+        try await TestServer().run { server in
+            let connection = try await server.connect(counter: 1)
+            _ = try await connection.request(.with { $0.ping = WirePing() })
+            let peer = try #require(server.handler.state.withLock { $0.peers.first })
+            _ = await peer.push([push])
+            peer.close(.idle)
+            for await push in connection.pushes { received.withLock { $0.append(push) } }
+        }
+        return received.withLock { $0 }
+    }
+
+    @Test func onlyAnAllClearComesWithoutASubscription() async throws {
+        let allClear = WirePush.with { $0.allClear = WireAllClear() }
+        #expect(try await pushed(allClear) == [allClear])
+        #expect(try await pushed(.with { $0.rosterChanged = .with { $0.head = Data(count: 32) } }).isEmpty)
+        #expect(try await pushed(.with { $0.mailWaiting = WireMailWaiting() }).isEmpty)
+    }
+
     private func push(_ sequence: UInt64, body: Int = 0) -> WirePush {
         .with {
             $0.envelope = .with {
