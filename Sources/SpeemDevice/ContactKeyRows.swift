@@ -42,6 +42,30 @@ enum ContactKeyRows {
         }
     }
 
+    /// Routes that a contact may withdraw at once: as many as its account may have devices.
+    private static let maxWithdrawn = 16
+
+    /// A contact does not use these routes any more. Nobody but who registered a route knows its key, so one that is not known
+    /// here yet is withdrawn, too; one that is known to come from somebody else is not.
+    static func withdraw(routes: [[UInt8]], of contact: Int64, in connection: Connection) throws {
+        for route in routes.prefix(maxWithdrawn) {
+            if let grant = try NodeGrantRows.find(route, in: connection) {
+                guard grant.kind == .route, try isTheirs(grant, contact, in: connection) else { continue }
+            }
+            try NodeGrantRows.revoke(route, in: connection)
+        }
+        if !routes.isEmpty { try NodeGrantRows.changed(in: connection) }
+    }
+
+    /// Whether a route was registered with a key that one of the contact's invites led to.
+    private static func isTheirs(_ route: WireGrant, _ contact: Int64, in connection: Connection) throws -> Bool {
+        guard let origin = try NodeGrantRows.find([UInt8](route.origin), in: connection) else { return false }
+        return try connection.first(
+            "SELECT 1 FROM contact_key WHERE contact = ? AND one_time_key = ?", .integer(contact),
+            .blob([UInt8](origin.origin))
+        ) { row throws(StoreError) in try row.integer(0) } != nil
+    }
+
     /// The device is not listed any more: its keys are to be withdrawn at the own nodes.
     static func withdraw(
         _ device: DeviceID, of contact: Int64, in connection: Connection

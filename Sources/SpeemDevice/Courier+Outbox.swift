@@ -48,28 +48,9 @@ extension Courier {
     ///
     /// - Returns: false when that cannot be done: then the device goes itself.
     func forward(_ envelopes: [OutgoingEnvelope], to contact: Contact) async throws -> Bool {
-        guard !contact.isSelf,
-            let route = try await state.store.read({ try RouteRows.find(contact.id, in: $0) }), route.state == .ready
-        else { return false }
-        let nodes = try await state.ownNodes().filter { !$0.isRetired }.map(\.entry)
-        let connections = connections
-        let initiator = state.ownInitiator
-        guard !nodes.isEmpty,
-            let own = await Deadline.wait(
-                Self.patience, for: { try? await connections.connection(initiator, atAnyOf: nodes) })
-                ?? nil
-        else { return false }
-        let roster = try await state.store.read { try ContactRows.roster(of: contact, in: $0) }
-        var wire = route.wire
-        wire.nodes = roster.nodes.map { node in
-            .with {
-                $0.nodeKey = Data(node.noise.bytes)
-                $0.addresses = node.addresses
-            }
-        }
-        guard !wire.nodes.isEmpty else { return false }
+        guard let (route, own) = try await way(to: contact) else { return false }
         do {
-            return try await put(envelopes, along: wire, at: own.node, over: own.connection)
+            return try await put(envelopes, along: route, at: own.node, over: own.connection)
         } catch let error as RefusalError {
             state.logger.debug("the own node does not forward: \(error)")
             return false
@@ -79,15 +60,50 @@ extension Courier {
         }
     }
 
+    /// Tells an own node the route to a contact, when it is not known to have it as it is now.
+    func announceRoute(to contact: Contact) async throws {
+        guard let (route, own) = try await way(to: contact) else { return }
+        try await announce(route, at: own.node, over: own.connection)
+    }
+
+    private func announce(_ route: WireRouteAdd, at node: NodeEntry, over connection: ClientConnection) async throws {
+        let key = node.noise.bytes
+        guard !routes.isKnown(route, at: key) else { return }
+        try await connection.request(.with { $0.routeAdd = route }).requireNoRefusal()
+        routes.learn(route, at: key)
+    }
+
+    /// The route to a contact, and an own node that can be reached.
+    private func way(
+        to contact: Contact
+    ) async throws -> (route: WireRouteAdd, own: (connection: ClientConnection, node: NodeEntry))? {
+        guard !contact.isSelf,
+            let route = try await state.store.read({ try RouteRows.find(contact.id, in: $0) }), route.state == .ready
+        else { return nil }
+        let nodes = try await state.ownNodes().filter { !$0.isRetired }.map(\.entry)
+        let connections = connections
+        let initiator = state.ownInitiator
+        guard !nodes.isEmpty,
+            let own = await Deadline.wait(
+                Self.patience, for: { try? await connections.connection(initiator, atAnyOf: nodes) }) ?? nil
+        else { return nil }
+        let roster = try await state.store.read { try ContactRows.roster(of: contact, in: $0) }
+        var wire = route.wire
+        wire.nodes = roster.nodes.map { node in
+            .with {
+                $0.nodeKey = Data(node.noise.bytes)
+                $0.addresses = node.addresses
+            }
+        }
+        return wire.nodes.isEmpty ? nil : (wire, own)
+    }
+
     private func put(
         _ envelopes: [OutgoingEnvelope], along route: WireRouteAdd, at node: NodeEntry,
         over connection: ClientConnection
     ) async throws -> Bool {
         let key = node.noise.bytes
-        if !routes.isKnown(route, at: key) {
-            try await connection.request(.with { $0.routeAdd = route }).requireNoRefusal()
-            routes.learn(route, at: key)
-        }
+        try await announce(route, at: node, over: connection)
         let deposits = Self.deposits(envelopes)
         let items = deposits.map(Self.itemName)
         let responses = try await connection.request(

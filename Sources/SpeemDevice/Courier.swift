@@ -122,6 +122,7 @@ struct Courier: Sendable {
             try await ContactVisit(
                 state: state, contact: contact, connection: connection, node: node, now: clock.seconds()
             ).run()
+            try await announceRoute(to: contact)
             return nil
         } catch {
             state.logger.debug("contact \(contact.id): \(error)")

@@ -37,7 +37,8 @@ public final class Device: Sendable {
     /// - Throws: ``DeviceError``, ``SpeemStore/StoreError``.
     public static func initialise(_ config: Config) async throws -> RecoveryWords {
         if !config.name.isEmpty { try DeviceError.check(name: config.name) }
-        let identity = try DeviceState.create(name: config.name, deviceName: config.deviceName.isEmpty ? HostName.current : config.deviceName)
+        let identity = try DeviceState.create(
+            name: config.name, deviceName: config.deviceName.isEmpty ? HostName.current : config.deviceName)
         let store = try await openStore(config, firstCommit: identity.insert)
         await store.close()
         guard store.report.isNew else { throw DeviceError.alreadyInitialised }

@@ -4,6 +4,7 @@ public import SpeemTransport
 import SpeemIdentity
 import SpeemSessions
 import SpeemStore
+import SpeemSync
 
 /// The device's methods, for the control socket and for commands that run without a daemon.
 public struct DeviceControl: ControlHandler {
@@ -33,6 +34,18 @@ public struct DeviceControl: ControlHandler {
             case "inbox": return try await inbox(parameters)
             case "follow": return try await follow(session)
             case "sent": return try await sent(parameters)
+            case "devices": return try await devices()
+            case "devices.link": return try await linkDevice(parameters)
+            case "devices.refuse": return try await refuseDevice(parameters)
+            case "devices.remove": return try await removeDevice(parameters)
+            case "devices.rename": return try await renameDevice(parameters)
+            case "nodes": return try await nodes()
+            case "nodes.replace": return try await replaceNode(parameters)
+            case "outbox": return try await outbox()
+            case "why": return try await why(parameters)
+            case "delete": return try await delete(parameters)
+            case "settings": return try await settings(parameters)
+            case "notices": return try await notices(parameters)
             case "status": return try await status()
             default: throw ControlError.methodNotFound(method)
             }
@@ -62,13 +75,20 @@ public struct DeviceControl: ControlHandler {
             throw ControlError.invalidParameters(
                 "an invite lives for a second up to \(Self.maxInviteLifetime / 86_400) days")
         }
+        let kind: Invite.Kind
+        switch parameters["kind"]?.stringValue {
+        case nil, "contact": kind = .contact
+        case "device": kind = .link
+        default: throw ControlError.invalidParameters("an invite is for a \"contact\" or a \"device\"")
+        }
         try await refill()
         defer { device.supplyIsDue.notify() }
         let invite = try await InviteFlow(
             state: device.state, connections: device.connections, clock: device.clock
-        ).make(.contact, lifetime: lifetime)
+        ).make(kind, lifetime: lifetime)
         return .object([
-            "kind": .string("contact"), "invite": .string(invite.text), "qr": .string(invite.qrText),
+            "kind": .string(kind == .link ? "device" : "contact"), "invite": .string(invite.text),
+            "qr": .string(invite.qrText),
             "expires": .integer(Int64(clamping: invite.expires)),
         ])
     }
@@ -90,7 +110,8 @@ public struct DeviceControl: ControlHandler {
             case .claim: try await claim(invite)
             case .link:
                 throw DeviceError.invite(
-                    "this invite links a further device of one account, which this version cannot do yet", hint: nil)
+                    "this invite links a new device, and this one belongs to an account already",
+                    hint: "accept it on the new device, with a data folder of its own")
             case .contact(let inviter): try await accept(invite, from: inviter, name: name)
             }
         }
@@ -134,6 +155,7 @@ public struct DeviceControl: ControlHandler {
                     "state": .string(contact.state.word), "verified": .bool(contact.isVerified),
                 ]
                 if let problem = contact.problem { members["problem"] = .string(problem) }
+                if let alarm = contact.alarm { members["alarm"] = .string(alarm) }
                 return .object(members)
             })
     }
@@ -141,15 +163,27 @@ public struct DeviceControl: ControlHandler {
     private func verify(_ parameters: JSON) async throws -> JSON {
         let contact = try await contact(parameters)
         if let verified = parameters["verified"]?.boolValue {
-            try await device.state.store.write {
-                try ContactRows.setVerified(contact.id, verified, in: $0)
+            let state = device.state
+            try await state.store.write {
+                try OwnSync(state: state).set(
+                    .contactVerified(contact.account), to: [verified ? 1 : 0], in: $0)
             }
+            await settle()
         }
         let isVerified = parameters["verified"]?.boolValue ?? contact.isVerified
         return .object([
             "contact": .string(contact.name), "safety_number": .string(safetyNumber(contact).description),
             "verified": .bool(isVerified),
         ])
+    }
+
+    /// What the person has to be told and was not yet; `shown` is the number up to which the caller has.
+    private func notices(_ parameters: JSON) async throws -> JSON {
+        if let shown = parameters["shown"]?.integerValue {
+            try await device.state.store.write { try NoticeRows.shown(upTo: shown, in: $0) }
+        }
+        let notices = try await device.state.store.read { try NoticeRows.unshown(in: $0) }
+        return .array(notices.map { .object(["number": .integer($0.id), "text": .string($0.text)]) })
     }
 
     private func safetyNumber(_ contact: Contact) -> SafetyNumber {

@@ -48,6 +48,8 @@ extension IncomingMail {
             return (.contactRequest(contact: contact.id), nil)
         case .grantNotice(let notice):
             try ContactKeyRows.insert(notice.keys, of: contact.id, in: connection)
+            try ContactKeyRows.withdraw(
+                routes: notice.withdrawnRoutes.map { [UInt8]($0) }, of: contact.id, in: connection)
             return (.notice, nil)
         case .linkRequest, .sync: throw Unwelcome(description: "only own devices may send this")
         case nil: throw Unwelcome(description: "the message is empty")

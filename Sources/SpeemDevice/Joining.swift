@@ -101,7 +101,8 @@ public struct Joining: Sendable {
         do {
             try response.requireNoRefusal()
         } catch let error as RefusalError where !error.isTemporary {
-            throw DeviceError.invite("the invite cannot be used: \(error)", hint: "make a new one: speem invite --device")
+            throw DeviceError.invite(
+                "the invite cannot be used: \(error)", hint: "make a new one: speem invite --device")
         }
     }
 
@@ -128,7 +129,8 @@ public struct Joining: Sendable {
     private func seal(_ attempt: LinkAttempt, over connection: ClientConnection) async throws -> OutgoingEnvelope {
         let roster = try await state.roster()
         guard let inviter = roster.device(attempt.inviter) else {
-            throw DeviceError.invite("the device that made the invite was removed", hint: "make an invite on another one")
+            throw DeviceError.invite(
+                "the device that made the invite was removed", hint: "make an invite on another one")
         }
         let bundle = try await connection.takePrekeys(of: inviter)
         let state = state

@@ -203,6 +203,12 @@ enum NodeGrantRows {
             }.filter { !revoked.contains($0) })
     }
 
+    static func find(_ key: [UInt8], in connection: Connection) throws -> WireGrant? {
+        try connection.first("SELECT encoded FROM node_grant WHERE initiator_key = ?", .blob(key)) {
+            row throws(StoreError) in try row.blob(0)
+        }.map { bytes in try WireGrant(serializedBytes: bytes) }
+    }
+
     /// Withdraws a key, at all own nodes with the next visit.
     ///
     /// - Returns: 1 when it was not withdrawn before.

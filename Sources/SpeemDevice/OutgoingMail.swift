@@ -64,9 +64,17 @@ struct OutgoingMail: Sendable {
         try queue(content, to: contact, keepUntilDelivered: false, in: connection)
     }
 
-    /// Tells a contact which keys at its nodes are for which own device; with none, only that the own roster has changed.
-    func queueNotice(_ keys: [WireDeviceKey] = [], to contact: Contact, in connection: Connection) throws {
-        let content = WireContent.with { $0.grantNotice = .with { $0.keys = keys } }
+    /// Tells a contact which keys at its nodes are for which own device, and which are not to be used any more; with none,
+    /// only that the own roster has changed.
+    func queueNotice(
+        _ keys: [WireDeviceKey] = [], withdrawnRoutes: [[UInt8]] = [], to contact: Contact, in connection: Connection
+    ) throws {
+        let content = WireContent.with {
+            $0.grantNotice = .with {
+                $0.keys = keys
+                $0.withdrawnRoutes = withdrawnRoutes.map { Data($0) }
+            }
+        }
         try queue(content, to: contact, keepUntilDelivered: false, in: connection)
     }
 

@@ -53,11 +53,24 @@ enum RouteRows {
     }
 
     /// Makes the route's key; its grant is asked for with the courier's next visit.
-    static func make(_ contact: Int64, random: some RandomSource, in connection: Connection) throws(StoreError) {
+    static func make(
+        _ contact: Int64, name: [UInt8]? = nil, random: some RandomSource, in connection: Connection
+    ) throws(StoreError) {
         try connection.execute(
             "UPDATE contact SET route = ?, route_key = ?, route_psk = ?, route_state = ? WHERE id = ? AND is_self = 0",
-            .blob(random.bytes(16)), .secret(random.secret(32)), .secret(random.secret(32)),
+            .blob(name ?? random.bytes(16)), .secret(random.secret(32)), .secret(random.secret(32)),
             .integer(Route.State.made.rawValue), .integer(contact))
+    }
+
+    /// New keys for the routes to all contacts: a device that was removed has known the old ones. Their names stay, so that
+    /// what waits at the own nodes goes on with the new ones.
+    static func renew(state: DeviceState, in connection: Connection) throws {
+        for contact in try ContactRows.all(in: connection) {
+            guard let old = try find(contact.id, in: connection) else { continue }
+            try make(contact.id, name: old.name, random: state.random, in: connection)
+            let key = try DeviceError.stored("a route") { try X25519.PrivateKey(old.key).publicKey }
+            try OutgoingMail(state: state).queueNotice(withdrawnRoutes: [key.bytes], to: contact, in: connection)
+        }
     }
 
     static func set(_ state: Route.State, of contact: Int64, in connection: Connection) throws(StoreError) {

@@ -59,7 +59,7 @@ struct NodeRequests: PeerHandler {
         switch error {
         case .diskFull:
             state.logger.error("\(error)")
-            return .refusal(.diskFull, "the node's disk is full", retryAfterMilliseconds: 60_000)
+            return .refusal(.diskFull, "the node's disk is full", retryAfterMilliseconds: 20_000)
         case .busy: return .refusal(.busy, "too much at once", retryAfterMilliseconds: 500)
         default:
             state.logger.error("\(error)")

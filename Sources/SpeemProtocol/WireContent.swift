@@ -15,7 +15,9 @@ extension WireContent: WireMessage {
         case .receipt(let receipt):
             try limit(receipt.messageIds.count, Limits.acknowledgeCount, "receipt.message_ids")
             for id in receipt.messageIds { try length(id, 32, "receipt.message_ids") }
-        case .grantNotice(let notice): try checkKeys(notice.keys, "grant_notice.keys")
+        case .grantNotice(let notice):
+            try checkKeys(notice.keys, "grant_notice.keys")
+            try checkRevoked(notice.withdrawnRoutes, "grant_notice.withdrawn_routes")
         case .sync(let sync): try sync.check()
         case .contactRequest, .contactAccept, .linkRequest: break
         }

@@ -31,7 +31,9 @@ struct Speem: AsyncParsableCommand {
         version: VersionCommand.line,
         subcommands: [
             RunCommand.self, InitCommand.self, InviteCommand.self, AcceptCommand.self, ContactsCommand.self,
-            VerifyCommand.self, SendCommand.self, InboxCommand.self, SentCommand.self, StatusCommand.self,
+            VerifyCommand.self, SendCommand.self, InboxCommand.self, SentCommand.self, OutboxCommand.self,
+            WhyCommand.self, DeleteCommand.self, DevicesCommand.self, NodesCommand.self, SettingsCommand.self,
+            RecoverCommand.self, StatusCommand.self,
             ConfigCommand.self, VersionCommand.self,
         ])
 }

@@ -21,7 +21,7 @@ refuses "a contact without an own node" 'has no node yet' speem bob accept "$(sp
 
 prints "a claim invite, typed in capitals with spaces" 'the node is yours' \
     speem bob accept "$(printf '%s' "$claim" | tr 'a-z' 'A-Z' | sed 's/..../& /g')"
-refuses "a second node" 'has a node already' speem bob accept "$claim"
+refuses "the same node once more" 'belongs to this account already' speem bob accept "$claim"
 device carol
 speem carol init >/dev/null 2>&1
 refuses "a claim invite that was used" 'belongs to somebody|does not know this invite' speem carol accept "$claim"

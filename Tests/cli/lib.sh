@@ -61,6 +61,17 @@ $(printf '%s' "$out" | cut -c 1-200)"
     fi
 }
 
+# soon WORDS PATTERN COMMAND...: as prints, but what is waited for may take a while.
+soon() {
+    local words="$1" pattern="$2"
+    shift 2
+    for _ in $(seq 1 150); do
+        if "$@" 2>&1 </dev/null | grep -qE "$pattern"; then break; fi
+        sleep 0.5
+    done
+    prints "$words" "$pattern" "$@"
+}
+
 free_port() {
     local port
     while :; do

@@ -28,7 +28,7 @@ speem alice send bob "$long" >/dev/null
 prints "a full mailbox" "^queued: your node has it" speem alice send bob "$long"
 prints "it is kept" "^queued.bob" speem alice sent bob
 prints "bob makes room by reading" "alice: first" speem bob inbox
-prints "and it goes out" "^(stored|delivered).bob.xxx" sh -c "'$SPEEM' sent --config '$BOX/alice.toml' >/dev/null; '$SPEEM' sent --config '$BOX/alice.toml' | tail -n 1"
+soon "and it goes out" "^(stored|delivered).bob.xxx" sh -c "'$SPEEM' sent --config '$BOX/alice.toml' | tail -n 1"
 prints "bob reads it" "alice: xxx" speem bob inbox
 printf 'y%.0s' $(seq 1 70000) >"$BOX/too-long"
 refuses "a text over the limit" 'it has 70000 bytes; the limit is 65536' \
@@ -56,14 +56,11 @@ for _ in $(seq 1 80); do
     answer="$(speem alice send carol "$long" 2>&1)"
     case "$answer" in queued*) break ;; esac
 done
-case "$answer" in
-    "queued: the node's disk is full") ok "a full disk is told to the sender, who keeps the message" ;;
-    *) bad "a full disk is told to the sender, who keeps the message" "$answer" ;;
-esac
+prints "a full disk is told to the sender, who keeps the message" "its disk is full" speem alice outbox
 kill -0 "$carol" 2>/dev/null && ok "the node goes on" || bad "the node goes on" "$(tail -n 5 "$BOX/carol-node.log")"
 rm "$BOX/small/mnt/ballast"
-prints "with space again, all of it goes out" "^(stored|delivered).carol" \
-    sh -c "'$SPEEM' sent carol --config '$BOX/alice.toml' >/dev/null; '$SPEEM' sent carol --config '$BOX/alice.toml' | tail -n 1"
+soon "with space again, all of it goes out" "^(stored|delivered).carol" \
+    sh -c "'$SPEEM' sent carol --config '$BOX/alice.toml' | tail -n 1"
 prints "carol reads what was stored before the disk was full" "alice: before" speem carol inbox
 kill "$carol"
 wait "$carol" 2>/dev/null

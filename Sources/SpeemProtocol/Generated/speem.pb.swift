@@ -2125,8 +2125,10 @@ public nonisolated struct WireGrantNotice: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// at most 64
   public var keys: [WireDeviceKey] = []
+
+  /// keys of routes that a removed device has known, 32 bytes each: withdraw them
+  public var withdrawnRoutes: [Data] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -5528,7 +5530,7 @@ nonisolated extension WireContent: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireGrantNotice: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GrantNotice"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}keys\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}keys\0\u{3}withdrawn_routes\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5537,6 +5539,7 @@ nonisolated extension WireGrantNotice: SwiftProtobuf.Message, SwiftProtobuf._Mes
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.keys) }()
+      case 2: try { try decoder.decodeRepeatedBytesField(value: &self.withdrawnRoutes) }()
       default: break
       }
     }
@@ -5546,11 +5549,15 @@ nonisolated extension WireGrantNotice: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.keys.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.keys, fieldNumber: 1)
     }
+    if !self.withdrawnRoutes.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.withdrawnRoutes, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: WireGrantNotice, rhs: WireGrantNotice) -> Bool {
     if lhs.keys != rhs.keys {return false}
+    if lhs.withdrawnRoutes != rhs.withdrawnRoutes {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

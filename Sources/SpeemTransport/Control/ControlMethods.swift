@@ -2,7 +2,9 @@
 public enum ControlMethods {
     /// Those of a device.
     public static let device = [
-        "invite", "accept", "contacts", "verify", "send", "inbox", "follow", "sent", "status",
+        "invite", "accept", "contacts", "verify", "send", "inbox", "follow", "sent", "status", "devices",
+        "devices.link", "devices.refuse", "devices.remove", "devices.rename", "nodes", "nodes.replace", "outbox", "why",
+        "delete", "settings", "notices",
     ]
     /// Those of a node.
     public static let node = ["status", "invite"]

@@ -1,11 +1,15 @@
 import ArgumentParser
+import NIOCore
+import NIOPosix
 import SpeemConfig
+import SpeemDevice
+import SpeemIdentity
 import SpeemTransport
 
 struct AcceptCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "accept",
-        abstract: "Accept an invite: take a node, or become somebody's contact.",
+        abstract: "Accept an invite: take a node, become somebody's contact, or link this new device.",
         discussion: """
             When the network fails in the middle, run the same command again: nothing is spent twice.
             """)
@@ -27,9 +31,13 @@ struct AcceptCommand: AsyncParsableCommand {
             guard let line = readLine() else { throw Failure("there is no invite on standard input") }
             text = line
         }
+        let config = try options.load()
+        if let invite = try? Invite(text: text), case .link = invite.purpose {
+            return try await Linking.run(invite, config: config, json: json)
+        }
         var parameters: [String: JSON] = ["invite": .string(text)]
         if let name { parameters["name"] = .string(name) }
-        let result = try await Caller.call("accept", parameters, config: try options.load())
+        let result = try await Caller.call("accept", parameters, config: config)
         if json { return Output.line(JSONText.text(result)) }
         if result["kind"] == .string("claim") {
             Output.line("the node is yours")
@@ -40,5 +48,35 @@ struct AcceptCommand: AsyncParsableCommand {
         Output.line("\(contact) is a contact now")
         Output.line("compare this safety number with what \(contact) sees, over another way:")
         for line in (result["safety_number"]?.stringValue ?? "").split(separator: "\n") { Output.line("  \(line)") }
+    }
+}
+
+/// A new device on its way into an account.
+enum Linking {
+    static func run(_ invite: Invite, config: Config, json: Bool) async throws {
+        guard config.role == .device else {
+            throw Failure("\(config.file) is the configuration of a node, which is not linked")
+        }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        do {
+            let joining = try await Joining.begin(invite, config: config, group: group, logger: Logs.make(config))
+            do {
+                try await joining.run {
+                    Output.note("asked to be linked; this device shows \(joining.fingerprint)")
+                    Output.note("on the device that made the invite: speem devices, compare the letters, then say yes")
+                }
+            } catch {
+                await joining.close()
+                throw error
+            }
+            await joining.close()
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+        try await group.shutdownGracefully()
+        if json { return Output.line(JSONText.object(["kind": .string("device")])) }
+        Output.line("this device is linked")
+        Output.note("next: speem run")
     }
 }

@@ -22,6 +22,9 @@ struct ContactsCommand: AsyncParsableCommand {
             if let problem = contact["problem"]?.stringValue {
                 Output.note("speem: nothing reaches \(name): \(Output.printable(problem))")
             }
+            if let alarm = contact["alarm"]?.stringValue {
+                Output.note("speem: warning about \(name): \(Output.printable(alarm))")
+            }
         }
     }
 }

@@ -27,7 +27,10 @@ struct InboxCommand: AsyncParsableCommand {
             return
         }
         let (all, json) = (all, json)
-        try await Caller.session(config) { try await Self.list(all: all, json: json, $0) }
+        try await Caller.session(config) { caller in
+            try await Self.list(all: all, json: json, caller)
+            if !json { Notices.show(try await Notices.take(caller)) }
+        }
     }
 
     /// Page by page; what was printed is then marked as read.

@@ -7,7 +7,8 @@ import SpeemTransport
 struct InviteCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "invite",
-        abstract: "Show an invite: on a device for a contact, on an unowned node for its first device.",
+        abstract:
+            "Show an invite: on a device for a contact or a further device, on an unowned node for its first device.",
         discussion: """
             An invite is good for one use. Whoever has it can take it up, so hand it over in private: as QR code from \
             screen to camera, or as text. A contact can take it up while this device is off; the node answers.
@@ -17,6 +18,9 @@ struct InviteCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("How long the invite lives: 90s, 5m, 1h, 7d.", valueName: "duration"))
     var lifetime: String?
+
+    @Flag(help: "Invite a further device of your own.")
+    var device = false
 
     @Flag(help: "Print the invite as JSON.")
     var json = false
@@ -29,12 +33,14 @@ struct InviteCommand: AsyncParsableCommand {
             }
             parameters["lifetime_seconds"] = .integer(seconds)
         }
+        if device { parameters["kind"] = .string("device") }
         let result = try await Caller.call("invite", parameters, config: try options.load())
         if json { return Output.line(JSONText.text(result)) }
         guard let text = result["invite"]?.stringValue, let qr = result["qr"]?.stringValue else {
             throw Failure("the daemon's answer holds no invite")
         }
         Self.show(text: text, qr: qr)
+        if device { Output.note("on the new device: speem accept INVITE; then here: speem devices") }
     }
 
     /// The invite as QR code for a person, and as text.

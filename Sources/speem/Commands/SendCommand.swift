@@ -59,6 +59,9 @@ struct SentCommand: AsyncParsableCommand {
     @Argument(help: "Only what was sent to this contact.")
     var contact: String?
 
+    @Flag(help: "Show the beginning of each message's id, for speem why.")
+    var ids = false
+
     @Flag(help: "Print the list as JSON.")
     var json = false
 
@@ -75,7 +78,8 @@ struct SentCommand: AsyncParsableCommand {
         for message in messages {
             let state = message["state"]?.stringValue ?? "?"
             let name = Output.printable(message["contact"]?.stringValue ?? "?")
-            Output.line("\(state)\t\(name)\t\(Output.printable(message["text"]?.stringValue ?? ""))")
+            let id = ids ? "\((message["id"]?.stringValue ?? "?").prefix(12))\t" : ""
+            Output.line("\(id)\(state)\t\(name)\t\(Output.printable(message["text"]?.stringValue ?? ""))")
             if let failure = message["failure"]?.stringValue { Output.line("\t\t(\(Output.printable(failure)))") }
         }
         if let problem { Output.note("speem: \(Output.printable(problem))") }

@@ -1,0 +1,63 @@
+import ArgumentParser
+import SpeemTransport
+
+struct NodesCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "nodes",
+        abstract: "List the account's nodes, or put a new board into the place of an old one.",
+        discussion: "A further node is taken like the first: speem accept with the claim invite that it shows.",
+        subcommands: [List.self, Replace.self], defaultSubcommand: List.self)
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "list", abstract: "List the nodes, the home node first.")
+
+        @OptionGroup var options: GlobalOptions
+
+        @Flag(help: "Print the list as JSON.")
+        var json = false
+
+        func run() async throws {
+            let result = try await Caller.call("nodes", config: try options.load())
+            if json { return Output.line(JSONText.text(result)) }
+            let nodes = result.arrayValue ?? []
+            if nodes.isEmpty { Output.note("no node yet: speem accept with the claim invite that it shows") }
+            for node in nodes {
+                let address = Output.printable(node["addresses"]?.arrayValue?.first?.stringValue ?? "?")
+                let key = String((node["node_key"]?.stringValue ?? "?").prefix(8))
+                let place =
+                    node["retired"] == .bool(true) ? "retired" : node["home"] == .bool(true) ? "home" : "further"
+                let state = node["reachable"] == .bool(true) ? "reachable" : "not reachable"
+                Output.line("\(address)\t\(key)\t\(place)\t\(state)")
+            }
+        }
+    }
+
+    struct Replace: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "replace", abstract: "Put a new board into the place of an old one.",
+            discussion: """
+                Start the new node first; it shows a claim invite. Contacts find the new one by themselves. What still lies on \
+                the old one is fetched for as long as it answers. When the network fails in the middle, run the same command again.
+                """)
+
+        @OptionGroup var options: GlobalOptions
+
+        @Argument(help: "The old node: an address, or the beginning of its key (speem nodes).")
+        var old: String
+
+        @Argument(help: "The claim invite of the new one, speem:…")
+        var invite: String
+
+        @Flag(help: "The old board will never come back: do not ask it.")
+        var lost = false
+
+        func run() async throws {
+            let result = try await Caller.call(
+                "nodes.replace", ["node": .string(old), "invite": .string(invite), "lost": .bool(lost)],
+                config: try options.load())
+            let address = result["addresses"]?.arrayValue?.first?.stringValue ?? "?"
+            Output.line("the node at \(Output.printable(address)) has taken its place")
+        }
+    }
+}
