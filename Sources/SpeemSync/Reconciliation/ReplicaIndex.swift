@@ -52,16 +52,22 @@ public struct ReplicaIndex: Sendable {
         ReconciliationItem(time: record.sent, salt: salt, content: [1] + record.id + [record.marks])
     }
 
-    /// What the elements of `ids` stand for; unknown ones are passed over.
-    public func update(for ids: some Sequence<UInt64>, of replica: Replica) -> Replica.Update {
+    /// What the elements of `ids` stand for.
+    ///
+    /// `isWhole` is false when some stand for nothing: what the other side asks for has changed since it was listed, and is
+    /// another element now. This device then begins a session of its own, or the other one would never get it.
+    public func update(
+        for ids: some Sequence<UInt64>, of replica: Replica
+    ) -> (update: Replica.Update, isWhole: Bool) {
         var update = Replica.Update()
+        var isWhole = true
         for id in ids {
             switch places[id] {
             case .register(let key): update.registers[key] = replica.registers[key]
             case .message(let id): if let record = replica.messages[id] { update.records.append(record) }
-            case nil: continue
+            case nil: isWhole = false
             }
         }
-        return update
+        return (update, isWhole)
     }
 }

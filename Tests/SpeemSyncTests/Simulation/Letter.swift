@@ -95,4 +95,5 @@ enum Bug: CaseIterable {
     case nobodyTellsMissedDevices
     case noComparingAfterRemoval
     case unknownSendersAreDropped
+    case changedItemsAreForgotten
 }

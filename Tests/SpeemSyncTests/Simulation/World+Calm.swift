@@ -42,6 +42,7 @@ extension World {
         for place in 0..<Self.nodesOfAccount { visit(home(of: account) + place, by: device) }
         changeRoster(device)
         read(.max, by: device, .whole)
+        deliver(from: device, again: false)
         deliver(from: device, again: true)
     }
 
@@ -73,9 +74,19 @@ extension World {
         let b = devices[other].state
         if a.replica.registers != b.replica.registers { violations.append("registers of \(one) and \(other) differ") }
         let since = max(a.since, b.since)
-        let mine = a.replica.messages.filter { $0.value.sent >= since }
-        let theirs = b.replica.messages.filter { $0.value.sent >= since }
-        if mine != theirs { violations.append("conversations of \(one) and \(other) differ") }
+        let ids = Set(a.replica.messages.keys).union(b.replica.messages.keys)
+        for id in ids.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+            let mine = a.replica.messages[id]
+            let theirs = b.replica.messages[id]
+            guard mine != theirs, (mine ?? theirs)?.sent ?? 0 >= since else { continue }
+            violations.append(
+                "device \(one) has \(Self.words(for: mine)), and device \(other) \(Self.words(for: theirs))")
+        }
+    }
+
+    private static func words(for record: MessageRecord?) -> String {
+        guard let record else { return "nothing" }
+        return "\(record.text ?? "a deleted text") (\(record.progress)\(record.isSeen ? ", seen" : ""))"
     }
 
     /// Nothing is stuck.

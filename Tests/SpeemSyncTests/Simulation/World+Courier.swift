@@ -16,7 +16,7 @@ extension World {
             }
             let letters = parcel.undelivered.filter { again || parcel.states[$0.target] == .waiting }
             guard !letters.isEmpty else { continue }
-            if parcel.account != state.account, chance(30), handOver(parcel, letters, from: device) { continue }
+            if !again, parcel.account != state.account, chance(30), handOver(parcel, letters, from: device) { continue }
             deposit(letters, of: parcel, from: device)
         }
     }

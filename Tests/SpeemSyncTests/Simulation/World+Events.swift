@@ -102,6 +102,8 @@ extension World {
         let isHome = node % Self.nodesOfAccount == 0
         guard !isHome || old.roster?.head == nodes[node].roster?.head, old.roster != nil else { return }
         nodes[node] = old
+        // Its connections are gone, and what came over them is acknowledged over no other: numbers are used again now.
+        for device in devices.indices { devices[device].inbox.removeAll { $0.node == node } }
         wentBack.insert(nodes[node].account)
     }
 }

@@ -83,25 +83,27 @@ extension World {
     }
 
     private func reconcile(_ round: Content.Round, with device: DeviceID, _ state: inout SimulatedDevice.State) {
-        func give(_ update: Replica.Update) {
+        // A device that was allowed less than it is asked about asks itself.
+        guard round.since >= state.since else { return compare(with: device, &state) }
+        let index = ReplicaIndex(state.replica, salt: round.salt, since: round.since)
+        func give(_ ids: [UInt64]) {
+            let (update, isWhole) = index.update(for: ids, of: state.replica)
             if !update.isEmpty { seal(.update(update), to: [device], of: state.account, &state) }
+            if !isWhole, bug != .changedItemsAreForgotten { compare(with: device, &state) }
         }
         func say(isAnswer: Bool, _ bytes: [UInt8], wanted: [UInt64]) {
             let next = Content.Round(
                 salt: round.salt, since: round.since, isAnswer: isAnswer, bytes: bytes, wanted: wanted)
             seal(.reconcile(next), to: [device], of: state.account, &state)
         }
-        // A device that was allowed less than it is asked about asks itself.
-        guard round.since >= state.since else { return compare(with: device, &state) }
-        let index = ReplicaIndex(state.replica, salt: round.salt, since: round.since)
         let reconciler = Reconciler(index.set)
         do throws(ReconciliationError) {
             if round.isAnswer {
                 let (found, next) = try reconciler.take(round.bytes)
-                give(index.update(for: found.have, of: state.replica))
+                give(found.have)
                 if next != nil || !found.need.isEmpty { say(isAnswer: false, next ?? [], wanted: found.need) }
             } else {
-                give(index.update(for: round.wanted, of: state.replica))
+                give(round.wanted)
                 if !round.bytes.isEmpty { say(isAnswer: true, try reconciler.answer(round.bytes), wanted: []) }
             }
         } catch {
