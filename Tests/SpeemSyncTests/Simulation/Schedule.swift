@@ -18,7 +18,9 @@ struct Schedule {
         case snapshot, goBack
 
         /// How often it is drawn.
-        var weight: Int {
+        ///
+        /// - Parameter isRestless: in a schedule where devices come and go.
+        func weight(isRestless: Bool) -> Int {
             switch self {
             case .write: 9
             case .register, .setting, .mark: 3
@@ -28,31 +30,38 @@ struct Schedule {
             case .bring: 14
             case .bringAgain, .pump: 3
             case .nodeBack: 2
-            case .link, .remove: 1
+            case .link: isRestless ? 5 : 1
+            case .remove: isRestless ? 3 : 1
             case .addNode: 1
-            case .changeRoster: 5
+            case .changeRoster: isRestless ? 15 : 5
             case .snapshot, .goBack: 1
             }
         }
     }
 
-    private static let drawn = Kind.allCases.flatMap { Array(repeating: $0, count: $0.weight) }
+    private static let drawn = [false, true].map { isRestless in
+        Kind.allCases.flatMap { Array(repeating: $0, count: $0.weight(isRestless: isRestless)) }
+    }
 
     let seed: UInt64
+    /// In 100: how often a request or an answer is lost.
+    let loss: Int
     var events: [Event]
 
     init(seed: UInt64) {
         self.seed = seed
         var generator = SeededGenerator(seed: seed)
+        loss = [5, 15, 45][Int.random(in: 0..<3, using: &generator)]
+        let kinds = Self.drawn[seed % 2 == 0 ? 0 : 1]
         events = (0..<Int.random(in: 20...70, using: &generator)).map { _ in
-            let place = Int.random(in: Self.drawn.indices, using: &generator)
-            return Event(kind: Self.drawn[place], seed: generator.next() >> 32)
+            let place = Int.random(in: kinds.indices, using: &generator)
+            return Event(kind: kinds[place], seed: generator.next() >> 32)
         }
     }
 
     /// Runs it, lets the world calm down, and returns what is wrong then.
     func run(bug: Bug? = nil) -> [String] {
-        let world = World(bug: bug)
+        let world = World(bug: bug, loss: loss)
         for event in events { world.meet(event) }
         world.generator = SeededGenerator(seed: seed)
         world.calmDown()

@@ -10,12 +10,14 @@ extension World {
             devices[device].isAwake = true
             devices[device].blocked = []
         }
+        // First in any order, then in turn.
+        for _ in 0..<40 { live(Int.random(in: devices.indices, using: &generator), step: nil) }
         var rounds = 0
         var hasCompared = false
         while true {
             let before = activity
             time += 40_000
-            for device in devices.indices where !devices[device].state.isGone { live(device) }
+            for device in devices.indices { for step in 0..<5 { live(device, step: step) } }
             for node in nodes.indices { pump(node) }
             rounds += 1
             guard rounds < 60 else {
@@ -36,14 +38,17 @@ extension World {
         }
     }
 
-    /// What a device does on a good day.
-    private func live(_ device: Int) {
+    /// A step of what a device does on a good day; any of them without a number.
+    private func live(_ device: Int, step: Int?) {
+        guard !devices[device].state.isGone else { return }
         let account = devices[device].state.account
-        for place in 0..<Self.nodesOfAccount { visit(home(of: account) + place, by: device) }
-        changeRoster(device)
-        read(.max, by: device, .whole)
-        deliver(from: device, again: false)
-        deliver(from: device, again: true)
+        switch step ?? Int.random(in: 0..<5, using: &generator) {
+        case 0: for place in 0..<Self.nodesOfAccount { visit(home(of: account) + place, by: device) }
+        case 1: changeRoster(device)
+        case 2: read(.max, by: device, .whole)
+        case 3: deliver(from: device, again: false)
+        default: deliver(from: device, again: true)
+        }
     }
 
     // MARK: What must hold

@@ -30,13 +30,14 @@ final class World {
     var sent: [Sent] = []
     var violations: [String] = []
     /// In 100: how often a request or an answer is lost.
-    var loss = 15
+    var loss: Int
     /// Counts what moved.
     var activity = 0
     private var numbers = 0
 
-    init(bug: Bug?) {
+    init(bug: Bug?, loss: Int) {
         self.bug = bug
+        self.loss = loss
         generator = SeededGenerator(seed: 0)
         for account in 0..<2 {
             for place in 0..<Self.nodesOfAccount {
