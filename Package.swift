@@ -103,7 +103,7 @@ let package = Package(
                 name: "speem-benchmark",
                 dependencies: [
                     "CSQLite", "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemConfig",
-                    "SpeemTransport", "SpeemNode", protobuf, log, lifecycle,
+                    "SpeemTransport", "SpeemNode", "SpeemSync", protobuf, log, lifecycle,
                 ] + nio,
                 swiftSettings: settings),
         ]

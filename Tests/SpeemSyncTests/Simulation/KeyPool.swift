@@ -14,17 +14,23 @@ enum KeyPool {
     static let nodes = (0..<2).map { account in
         (0..<2).map { number in
             let key = X25519.PrivateKey(random: SeededSource(seed: UInt64(5000 + 10 * account + number)))
-            // An address that is visible ASCII.
-            return try! NodeEntry(noise: key.publicKey, addresses: ["node\(account)\(number):1"])
+            return made { () throws(IdentityError) in
+                try NodeEntry(noise: key.publicKey, addresses: ["node\(account)\(number):1"])
+            }
         }
     }
     /// The chains that schedules begin with: two devices and a node.
     static let rosters = accounts.indices.map { index in
-        // Entries of keys from above, within all limits.
-        try! Roster(
-            genesis: try! RosterEntry.genesis(
-                account: accounts[index], devices: Array(deviceEntries[index].prefix(2)),
-                nodes: [nodes[index][0]]))
+        made { () throws(IdentityError) in
+            try Roster(
+                genesis: try RosterEntry.genesis(
+                    account: accounts[index], devices: Array(deviceEntries[index].prefix(2)), nodes: [nodes[index][0]]))
+        }
+    }
+
+    /// What cannot fail, made from keys of this pool.
+    private static func made<Result>(_ body: () throws(IdentityError) -> Result) -> Result {
+        do throws(IdentityError) { return try body() } catch { preconditionFailure("\(error)") }
     }
 }
 

@@ -6,7 +6,8 @@ extension World {
     func meet(_ event: Schedule.Event) {
         generator = SeededGenerator(seed: event.seed)
         time += UInt64.random(in: 1...20, using: &generator)
-        let device = Int.random(in: devices.indices, using: &generator)
+        // The newest device, more often than the others: what is new to somebody is where rules are needed.
+        let device = chance(25) ? devices.count - 1 : Int.random(in: devices.indices, using: &generator)
         let node = Int.random(in: nodes.indices, using: &generator)
         switch event.kind {
         case .nodeAway: isOn[node] = false
@@ -24,7 +25,9 @@ extension World {
     private func act(_ kind: Schedule.Kind, _ device: Int) {
         let account = devices[device].state.account
         switch kind {
-        case .visit: visit(home(of: account) + (chance(30) ? 1 : 0), by: device)
+        case .visit:
+            visit(home(of: account) + (chance(30) ? 1 : 0), by: device)
+            if chance(50) { read(Int.random(in: 1...6, using: &generator), by: device, .whole) }
         case .read: read(Int.random(in: 1...6, using: &generator), by: device, .whole)
         case .readAndCut: read(Int.random(in: 1...6, using: &generator), by: device, .cutBeforeAcknowledging)
         case .readInVain: read(Int.random(in: 1...6, using: &generator), by: device, .cutBeforeCommit)
@@ -34,6 +37,9 @@ extension World {
         case .write, .register, .setting, .mark, .link, .remove, .addNode:
             guard devices[device].state.isActive else { return }
             want(kind, device)
+            // Most of the time a device is on-line.
+            if chance(50) { changeRoster(device) }
+            if chance(50) { deliver(from: device, again: false) }
         case .restart, .fallAsleep, .wakeUp, .nodeAway, .nodeBack, .pump, .snapshot, .goBack: return
         }
     }
