@@ -68,7 +68,7 @@ let package = Package(
         // Floor 3
         + floor("SpeemMailbox", ["SpeemCrypto", "SpeemStore"])
         + floor("SpeemIdentity", ["SpeemCrypto"], tests: ["TestTools"])
-        + floor("SpeemSync", ["SpeemCrypto", "SpeemIdentity"])
+        + floor("SpeemSync", ["SpeemCrypto", "SpeemIdentity"], tests: ["SpeemMailbox"])
         + floor(
             "SpeemSessions", ["SpeemCrypto", "SpeemIdentity"], tests: ["TestTools"],
             testExclude: ["reference", "vectors"])
@@ -104,7 +104,7 @@ let package = Package(
                 name: "speem-benchmark",
                 dependencies: [
                     "CSQLite", "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemConfig",
-                    "SpeemTransport", "SpeemNode", protobuf, log, lifecycle,
+                    "SpeemTransport", "SpeemNode", "SpeemSync", protobuf, log, lifecycle,
                 ] + nio,
                 swiftSettings: settings),
         ]

@@ -42,6 +42,8 @@ public struct DeviceEntry: Sendable, Hashable {
     public let identity: X25519.PublicKey
     public let seal: X25519.PublicKey
     public let noise: X25519.PublicKey
+    /// Names the device in requests and mailboxes.
+    public let id: DeviceID
 
     public init(
         signing: Ed25519.PublicKey, identity: X25519.PublicKey, seal: X25519.PublicKey, noise: X25519.PublicKey
@@ -50,15 +52,24 @@ public struct DeviceEntry: Sendable, Hashable {
         self.identity = identity
         self.seal = seal
         self.noise = noise
+        id = Self.id(of: Self.encode(signing, identity, seal, noise))
     }
 
     /// Bytes of ``encoded``: four keys, each behind its type.
     public static let encodedLength = 4 * 33
 
     /// The keys in the order signing, identity, seal, Noise, each behind its ``SpeemCrypto/KeyType`` byte; 132 bytes.
-    public var encoded: [UInt8] {
+    public var encoded: [UInt8] { Self.encode(signing, identity, seal, noise) }
+
+    private static func encode(
+        _ signing: Ed25519.PublicKey, _ identity: X25519.PublicKey, _ seal: X25519.PublicKey, _ noise: X25519.PublicKey
+    ) -> [UInt8] {
         [KeyType.deviceSigning.rawValue] + signing.bytes + [KeyType.deviceIdentity.rawValue] + identity.bytes
             + [KeyType.deviceSeal.rawValue] + seal.bytes + [KeyType.deviceNoise.rawValue] + noise.bytes
+    }
+
+    private static func id(of encoded: [UInt8]) -> DeviceID {
+        DeviceID(unchecked: BLAKE2b.hash(domain: DomainSeparator("device id"), encoded, length: DeviceID.length))
     }
 
     /// - Throws: ``IdentityError/malformed(_:)``.
@@ -73,11 +84,7 @@ public struct DeviceEntry: Sendable, Hashable {
         }
         // Nothing could be sealed to it, and no session begun: whoever lists such a key breaks those who write to it.
         guard !identity.isWeak, !seal.isWeak, !noise.isWeak else { throw .malformed("a key of a device entry") }
-    }
-
-    /// Names the device in requests and mailboxes.
-    public var id: DeviceID {
-        DeviceID(unchecked: BLAKE2b.hash(domain: DomainSeparator("device id"), encoded, length: DeviceID.length))
+        id = Self.id(of: Self.encode(signing, identity, seal, noise))
     }
 }
 

@@ -26,6 +26,10 @@ public enum RosterChange: Sendable, Equatable {
         switch self {
         case .addDevice(let entry):
             guard roster.device(entry.id) == nil else { return nil }
+            // Whoever rebases an addition that had been made already must not undo a removal that came after it.
+            guard !roster.entries.contains(where: { $0.lists(entry.id) != nil }) else {
+                throw refuse("the device was removed; it comes back with new keys only")
+            }
             guard devices.count < RosterEntry.maxDevices else {
                 throw refuse("an account has at most \(RosterEntry.maxDevices) devices")
             }

@@ -53,7 +53,9 @@ public struct RosterEntry: Sendable, Hashable {
     /// The whole entry.
     public let encoded: [UInt8]
 
-    public var head: RosterHead {
+    public let head: RosterHead
+
+    private static func head(of encoded: [UInt8]) -> RosterHead {
         RosterHead(unchecked: BLAKE2b.hash(domain: DomainSeparator("roster head"), encoded))
     }
 
@@ -132,6 +134,7 @@ public struct RosterEntry: Sendable, Hashable {
         self.nodes = nodes
         self.signature = signature
         self.encoded = encoded
+        head = Self.head(of: encoded)
     }
 
     /// Reads an entry. Its signature is not checked yet: that takes the entry before it (``Roster``).
@@ -167,6 +170,7 @@ public struct RosterEntry: Sendable, Hashable {
             throw .malformed("a roster entry")
         }
         self.encoded = encoded
+        head = Self.head(of: encoded)
     }
 
     /// Whether `key` signed the entry.

@@ -27,7 +27,7 @@ import SwiftProtobuf
 #endif
 
 /// Durable deposits per second of 1 KiB envelopes over one connection, beside what the disk itself can do, in one run on
-/// one folder: `speem-benchmark FOLDER`. deploy/benchmark.sh builds and runs it.
+/// one folder, and what it costs two devices to compare their histories: `speem-benchmark FOLDER`. deploy/benchmark.sh builds and runs it.
 @main
 enum Benchmark {
     /// Seconds for each measurement.
@@ -54,6 +54,7 @@ enum Benchmark {
             print("one at a time: \(ratio(one, syncs)) of the disk's syncs")
             print("1,000 in flight: \(ratio(many, rows)) of plain SQLite's rows")
         }
+        try ReconciliationBenchmark.run()
     }
 
     private static func report(_ words: String, _ rate: Double, _ unit: String) {

@@ -30,6 +30,8 @@ struct RosterChangeTests {
         #expect(roster.nodes == [board])
         #expect(try make(.removeDevice(phone.entry.id)))
         #expect(roster.devices.map(\.id) == [alice.device.entry.id])
+        // The answer to the addition was lost, and somebody has removed the device meanwhile: it stays removed.
+        #expect(throws: IdentityError.self) { _ = try RosterChange.addDevice(phone.entry).applied(to: roster) }
     }
 
     @Test func whatCannotBeChangedIsRefused() throws {

@@ -22,7 +22,7 @@ public struct Reconciler: Sendable {
     /// The first message.
     public func begin() -> [UInt8] {
         var message = ReconciliationMessage()
-        cut(0..<set.count, end: .end, into: &message)
+        cut(0..<set.count, end: .end, asking: true, into: &message)
         return message.encoded
     }
 
@@ -53,7 +53,8 @@ public struct Reconciler: Sendable {
             let upper = set.index(of: part.end, from: lower)
             let range = lower..<upper
             // A reply that grows too long says of the rest only that it may differ: it is gone through in later rounds.
-            guard reply.size + Self.reserve(range.count) <= ReconciliationLimits.messageBytes else {
+            guard reply.size + Self.reserve(range.count, for: part.statement) <= ReconciliationLimits.messageBytes
+            else {
                 reply.append(.end, .fingerprint(set.fingerprint(lower..<set.count)))
                 break
             }
@@ -63,7 +64,7 @@ public struct Reconciler: Sendable {
                 if theirs == set.fingerprint(range) {
                     reply.append(part.end, .nothing)
                 } else {
-                    cut(range, end: part.end, into: &reply)
+                    cut(range, end: part.end, asking: asking, into: &reply)
                 }
             case .list(let theirs):
                 if asking {
@@ -87,17 +88,26 @@ public struct Reconciler: Sendable {
     }
 
     /// Bytes that what is said about a range of `count` elements may take, and the last part behind it.
-    private static func reserve(_ count: Int) -> Int {
-        40 * (ReconciliationLimits.parts + 2) + 8 * min(count, listAtOnce)
+    private static func reserve(_ count: Int, for statement: ReconciliationMessage.Statement) -> Int {
+        let listed =
+            switch statement {
+            case .nothing: 0
+            case .fingerprint: count > ReconciliationLimits.listed ? 0 : count
+            case .list: min(count, listAtOnce)
+            }
+        return 40 * (ReconciliationLimits.parts + 2) + 8 * listed
     }
 
     /// Elements that one list holds at the most.
     private static let listAtOnce = 2048
 
-    /// Lists a short range; of a longer one the fingerprints of its parts.
-    private func cut(_ range: Range<Int>, end: Bound, into message: inout ReconciliationMessage) {
+    /// Lists a short range; of a longer one the fingerprints of its parts. Only answers are compared with: an asking side
+    /// says by an empty list that it wants one.
+    private func cut(
+        _ range: Range<Int>, end: Bound, asking: Bool, into message: inout ReconciliationMessage
+    ) {
         guard range.count > ReconciliationLimits.listed else {
-            message.append(end, .list(set.items[range].map(\.id)))
+            message.append(end, .list(asking ? [] : set.items[range].map(\.id)))
             return
         }
         let parts = ReconciliationLimits.parts
@@ -105,7 +115,7 @@ public struct Reconciler: Sendable {
         for part in 0..<parts {
             let upper = part == parts - 1 ? range.upperBound : lower + (range.upperBound - lower) / (parts - part)
             message.append(
-                part == parts - 1 ? end : .item(set.items[upper]), .fingerprint(set.fingerprint(lower..<upper)))
+                part == parts - 1 ? end : set.bound(before: upper), .fingerprint(set.fingerprint(lower..<upper)))
             lower = upper
         }
     }
@@ -115,7 +125,7 @@ public struct Reconciler: Sendable {
     private func list(_ range: Range<Int>, end: Bound, into message: inout ReconciliationMessage) {
         let upper = min(range.upperBound, range.lowerBound + Self.listAtOnce)
         let isWhole = upper == range.upperBound
-        message.append(isWhole ? end : .item(set.items[upper]), .list(set.items[range.lowerBound..<upper].map(\.id)))
+        message.append(isWhole ? end : set.bound(before: upper), .list(set.items[range.lowerBound..<upper].map(\.id)))
         if !isWhole { message.append(end, .fingerprint(set.fingerprint(upper..<range.upperBound))) }
     }
 }

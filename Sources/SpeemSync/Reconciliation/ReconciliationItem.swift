@@ -58,9 +58,21 @@ public struct ItemSet: Sendable {
 
     public var count: Int { items.count }
 
+    /// Bytes of a fingerprint. Two ranges that differ look alike once in 10^12; the next session has another salt.
+    static let fingerprintLength = 5
+
     /// What a range of elements is compared by. The number of elements is in it, too: an element of 0 counts.
     func fingerprint(_ range: Range<Int>) -> UInt64 {
-        (sums[range.upperBound] &- sums[range.lowerBound]) ^ (UInt64(range.count) &* 0x9e37_79b9_7f4a_7c15)
+        let sum = (sums[range.upperBound] &- sums[range.lowerBound]) ^ (UInt64(range.count) &* 0x9e37_79b9_7f4a_7c15)
+        return sum >> UInt64(8 * (8 - Self.fingerprintLength))
+    }
+
+    /// The end of a range behind which the element at `index` comes: its time alone, where that tells it from the one before.
+    ///
+    /// - Precondition: `index` is that of an element, and not the first.
+    func bound(before index: Int) -> Bound {
+        let item = items[index]
+        return items[index - 1].time < item.time ? .item(ReconciliationItem(time: item.time, id: 0)) : .item(item)
     }
 
     /// The first index, from `start` on, whose element is at or behind `bound`.

@@ -19,7 +19,7 @@ public enum ReconciliationLimits {
     public static let messageBytes = 48 * 1024
     /// Parts that a range which differs is cut into. Fewer parts cost more rounds, more parts cost more bytes.
     static let parts = 8
-    /// Elements of a range up to which they are listed and not cut again.
+    /// Elements of a range up to which they are listed and not cut again; not below ``parts``, or a part would be empty.
     static let listed = 16
 }
 
@@ -28,7 +28,7 @@ public enum ReconciliationLimits {
 ///     version 1 | ranges, each: end | mode 1 | payload
 ///     end: varint 0 for behind all, else 1 + time since the end before, then one byte 0 for the id 0, or 1 and id 8
 ///     mode 0, nothing to say: no payload
-///     mode 1, fingerprint: 8
+///     mode 1, fingerprint: 5
 ///     mode 2, list: varint count, each id 8
 ///
 /// Varints are LEB128, at most 10 bytes. Numbers are big-endian.
@@ -83,7 +83,7 @@ struct ReconciliationMessage: Sendable, Equatable {
             }
             switch part.statement {
             case .nothing: bytes.append(0)
-            case .fingerprint(let value): bytes += [1] + BigEndian.bytes(value)
+            case .fingerprint(let value): bytes += [1] + BigEndian.bytes(value).suffix(ItemSet.fingerprintLength)
             case .list(let ids):
                 bytes.append(2)
                 Self.write(varint: UInt64(ids.count), to: &bytes)
@@ -133,7 +133,9 @@ struct ReconciliationMessage: Sendable, Equatable {
     private static func readStatement(_ reader: inout ByteReader) throws -> Statement {
         switch try reader.readByte() {
         case 0: return .nothing
-        case 1: return .fingerprint(try reader.readBigEndian(UInt64.self))
+        case 1:
+            let bytes = try reader.read(ItemSet.fingerprintLength)
+            return .fingerprint(bytes.reduce(0) { $0 << 8 | UInt64($1) })
         case 2:
             let count = try readVarint(&reader)
             guard count <= UInt64(reader.remaining / 8) else { throw ReconciliationError.malformed }

@@ -80,14 +80,26 @@ struct ReconcilerTests {
         _ = try check([], random(20_000, times: 0, &generator))
     }
 
+    /// 10 of 100,000 cost a few KB, wherever they are.
     @Test func aFewMissingOfManyCostFewBytes() throws {
         var generator = SeededGenerator(seed: 3)
-        let items = random(100_000, times: 1 << 40, &generator)
-        var mine = items
-        mine.removeFirst(10)
-        let result = try check(mine, items)
-        #expect(result.bytes < 16 * 1024)
-        #expect(result.bytes > 500)
+        let items = random(100_000, times: 1 << 42, &generator)
+        let one = try check(Array(items.dropFirst(10)), items)
+        #expect((500..<4500).contains(one.bytes))
+        #expect(one.rounds <= 3)
+        let both = try check(Array(items.dropFirst(10)), Array(items.dropLast(10)))
+        #expect((1000..<8000).contains(both.bytes))
+        let newest = try check(items.sorted().dropLast(10), items)
+        #expect(newest.bytes < 900)
+    }
+
+    /// An asking side's lists are empty: only answers are compared with.
+    @Test func aQuestionListsNothing() throws {
+        let items = (1...16).map { ReconciliationItem(time: UInt64($0), id: UInt64($0)) }
+        #expect(ReconciliationLimits.listed >= ReconciliationLimits.parts)
+        #expect(Reconciler(ItemSet(items)).begin().count == 4)
+        let answer = try Reconciler(ItemSet(items)).answer(Reconciler(ItemSet([])).begin())
+        #expect(answer.count == 4 + 16 * 8)
     }
 
     @Test func farApartSetsOfManyElements() throws {

@@ -7,7 +7,7 @@ struct ReconciliationMessageTests {
 
     @Test func readsBack() throws {
         var message = ReconciliationMessage()
-        message.append(item(5, 7), .fingerprint(.max))
+        message.append(item(5, 7), .fingerprint(1 << 40 - 1))
         message.append(item(5, 8), .nothing)
         message.append(item(300, 0), .nothing)
         message.append(item(.max, .max), .list([1, .max, 3]))
@@ -26,7 +26,7 @@ struct ReconciliationMessageTests {
     }
 
     @Test(arguments: [
-        [], [2], [1, 0], [1, 0, 3], [1, 0, 1, 9], [1, 0, 2, 1, 0], [1, 0, 2, 0x80], [1, 2, 2, 0],
+        [], [2], [1, 0], [1, 0, 3], [1, 0, 1, 9, 9, 9, 9], [1, 0, 2, 1, 0], [1, 0, 2, 0x80], [1, 2, 2, 0],
         [1, 2, 0, 0, 1, 0, 0],
         // Behind the end there is nothing; two ends at one place; a time beyond the last.
         [1, 0, 0, 2, 0, 0], [1, 2, 0, 0, 1, 0, 0],
