@@ -17,6 +17,6 @@ struct ControlMethodsTests {
                 #expect(error.code != ControlError.methodNotFound("").code, "\(method)")
             }
         }
-        await #expect(throws: ControlError.methodNotFound("outbox")) { try await device.call("outbox") }
+        await #expect(throws: ControlError.methodNotFound("export")) { try await device.call("export") }
     }
 }

@@ -113,7 +113,7 @@ struct NodeServiceTests {
                 let answer = try await client.call(method)
                 #expect(answer != nil)
             }
-            for method in ["outbox", "init", ""] {
+            for method in ["export", "init", ""] {
                 await #expect(throws: ControlError.methodNotFound(method)) { _ = try await client.call(method) }
             }
         }
