@@ -94,8 +94,8 @@ struct FullRouteTests {
         try await near.stop()
     }
 
-    /// With a node that says nothing when there is room.
-    @Test(.timeLimit(.minutes(2))) func aFullMailboxIsAskedAgainInHours() async throws {
+    /// With a real node on the other side, which says when there is room again.
+    @Test(.timeLimit(.minutes(2))) func aRealMailboxThatIsFullAndThenIsNot() async throws {
         let far = try await FarSide("[mailbox]\nquota = \"4MB\"\nquota_per_contact = \"1MB\"\nquota_own = \"1MB\"\n")
         let near = try await NearSide()
         let device = try await near.subscribed()
@@ -105,9 +105,7 @@ struct FullRouteTests {
         try await device.report(of: 8) { $0.trouble == .mailboxFull }
         #expect(try await device.list().items.map(\.state) == numbers.map { $0 < 8 ? .stored : .waiting })
         try await far.readAll()
-        near.advance(6 * 3600)
         try await device.report(of: 8) { $0.state == .stored }
-        #expect(try await far.bodies(1).last == 8)
         try await near.stop()
         try await far.stop()
     }

@@ -51,7 +51,8 @@ struct HostileFarNodeTests {
             node: fake.way.node, addresses: ["127.0.0.1:\(channel.localAddress?.port ?? 1)"], key: fake.way.key,
             preSharedKey: fake.way.preSharedKey)
         // It never answers, and that must show in the time of a test.
-        let near = try await NearSide(patience: .seconds(2))
+        let isSilent = malice == .silence || malice == .listening
+        let near = try await NearSide(patience: isSilent ? .seconds(2) : .seconds(30))
         let device = try await near.subscribed()
         _ = try await device.lead(1, to: malice == .garbage || malice == .listening ? raw : fake.way)
         _ = try await device.lead(2, to: far.way)
