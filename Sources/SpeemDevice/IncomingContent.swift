@@ -23,12 +23,9 @@ extension IncomingMail {
         }
         try requireListed(session.peer.device.id, contact, message.heads, in: connection)
         try compare(message.heads, of: contact, in: connection)
-        if contact.isSelf {
-            let opened = try applyOwn(content, message, from: session.peer.device.id, in: connection)
-            try SessionRows.save(session, contact: contact.id, in: connection)
-            return opened
-        }
+        // Before anything is sealed in answer: that goes on from this state.
         try SessionRows.save(session, contact: contact.id, in: connection)
+        if contact.isSelf { return try applyOwn(content, message, from: session.peer.device.id, in: connection) }
         switch content.kind {
         case .text(let text):
             try MessageRows.insert(
