@@ -131,7 +131,6 @@ struct AcceptFlow: Sendable {
         let peer = SessionParty(account: inviter.account, device: device)
         let bundle = try await connection.takePrekeys(of: device)
         let state = state
-        let now = clock.seconds()
         return try await state.store.write { connection in
             if let known = try ContactRows.find(account: inviter.account, in: connection) {
                 throw DeviceError.alreadyContact(known.name)
@@ -153,7 +152,7 @@ struct AcceptFlow: Sendable {
                 initiator: plan.permanent, roster: roster, in: connection)
             try SessionRows.save(session, contact: contact, in: connection)
             try RouteRows.make(contact, random: state.random, in: connection)
-            try SponsorRows.insertAll(contact: contact, state: state, now: now, in: connection)
+            try SponsorRows.insertAll(contact: contact, state: state, in: connection)
             // With this key the inviter's device will come to our nodes.
             let key = InviteKeys(secret: plan.reciprocal).initiatorKey.publicKey
             try ContactKeyRows.insert([.init(device.id, key)], of: contact, in: connection)

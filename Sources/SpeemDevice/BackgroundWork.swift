@@ -68,6 +68,8 @@ struct BackgroundWork: Sendable {
                 device.work.notify()
                 try await read(connection, node)
                 logger.info("the connection to an own node was lost")
+            } catch DeviceError.unknownToNode(let address) {
+                logger.warning("\(DeviceError.unknownToNode(address))")
             } catch {
                 logger.debug("no mail: \(error)")
             }
@@ -81,6 +83,7 @@ struct BackgroundWork: Sendable {
     private func read(_ connection: ClientConnection, _ node: OwnNode) async throws {
         // Where one node can be reached others may be, too.
         let lookAgain = device.lookAgain.subscribe()
+        let rosterChanged = device.nodesChanged.subscribe()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 var pushes = connection.pushes.makeAsyncIterator()
@@ -89,6 +92,13 @@ struct BackgroundWork: Sendable {
             group.addTask {
                 for await _ in lookAgain where try await device.reader.hasEarly() {
                     _ = try await device.reader.drain(over: connection, subscribe: false)
+                }
+            }
+            group.addTask {
+                // What was changed at one node, or withdrawn here, is carried to the others at once.
+                for await _ in rosterChanged {
+                    guard let now = await nodes().first(where: { $0.entry == node.entry }) else { continue }
+                    try await device.visit(now, over: connection)
                 }
             }
             do {

@@ -53,7 +53,10 @@ struct ContactVisit: Sendable {
             } catch let error as IdentityError {
                 alarm = "its node serves a roster that is not the account's: \(error)"
             }
-            if let alarm { state.logger.warning("contact \(contact.id): \(alarm)") }
+            if let alarm, alarm != contact.alarm {
+                state.logger.warning("contact \(contact.id): \(alarm)")
+                try NoticeRows.insert(.words("\(contact.name): \(alarm)"), in: connection)
+            }
             try ContactRows.looked(at: contact.id, alarm: alarm, in: connection)
         }
     }
@@ -103,7 +106,7 @@ struct ContactVisit: Sendable {
             let response = try await connection.request(
                 .with {
                     $0.inviteRegister = .init(
-                        .sibling, keys, lifetime: max(sponsored.expires - now, 1), expires: sponsored.expires)
+                        .sibling, keys, lifetime: SponsorRows.lifetime, expires: now + SponsorRows.lifetime)
                 })
             let outcome = try Self.isDone(response)
             try await state.store.write { connection in

@@ -17,7 +17,7 @@ extension DeviceControl {
                     "device": .string(Hex.encode(entry.id.bytes)), "this": .bool(entry.id == state.id),
                 ])
             }
-            let asking = try LinkRows.pending(in: connection).map { link in
+            let asking = try LinkRows.pending(account: state.account, in: connection).map { link in
                 JSON.object([
                     "name": .string(link.name), "device": .string(Hex.encode(link.device.id.bytes)),
                     "fingerprint": .string(Hex.encode(link.device.id.bytes.prefix(4))),
@@ -73,9 +73,7 @@ extension DeviceControl {
             throw ControlError(
                 code: 1, message: "this is the device you are using", hint: "remove it with another device of yours")
         }
-        try await RosterFlow(state: state, connections: device.connections).change(.removeDevice(entry.id)) {
-            try RouteRows.renew(state: state, in: $0)
-        }
+        try await RosterFlow(state: state, connections: device.connections).change(.removeDevice(entry.id))
         await settle()
         return .object(["name": .string(name)])
     }

@@ -28,7 +28,11 @@ extension DeviceControl {
         var result: [String: JSON] = [
             "contact": .string(contact.name), "id": .string(Hex.encode(id.bytes)), "state": .string(state.word),
         ]
-        if state == .waiting { result["reason"] = .string(outcome?.reason ?? "the node has not answered yet") }
+        if state == .waiting {
+            // A removed device is let in nowhere, and hears least from its contacts' nodes.
+            let stranger = await device.connections.unknownTo.map { "\(DeviceError.unknownToNode($0))" }
+            result["reason"] = .string(stranger ?? outcome?.reason ?? "the node has not answered yet")
+        }
         return .object(result)
     }
 

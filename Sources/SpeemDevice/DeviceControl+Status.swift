@@ -36,19 +36,28 @@ extension DeviceControl {
             "key": .string("file"),
         ]
         if let node = read.nodes.first(where: { !$0.isRetired }) {
+            let problem = await problem(reaching: node.entry)
             result["node"] = .object([
-                "addresses": .array(node.entry.addresses.map { .string($0) }),
-                "reachable": .bool(await isReachable(node.entry)),
+                "addresses": .array(node.entry.addresses.map { .string($0) }), "reachable": .bool(problem == nil),
             ])
+            // Silence may be anything; this is not.
+            if let problem = problem as? DeviceError { result["problem"] = .string("\(problem)") }
         }
         return .object(result)
     }
 
-    func isReachable(_ node: NodeEntry) async -> Bool {
+    func isReachable(_ node: NodeEntry) async -> Bool { await problem(reaching: node) == nil }
+
+    private func problem(reaching node: NodeEntry) async -> (any Error)? {
         let connections = device.connections
         let initiator = device.state.ownInitiator
-        return await Deadline.wait(Self.pingPatience) {
-            (try? await connections.connection(initiator, at: node).request(.with { $0.ping = WirePing() })) != nil
-        } ?? false
+        return await Deadline.wait(Self.pingPatience) { () -> (any Error)? in
+            do {
+                _ = try await connections.connection(initiator, at: node).request(.with { $0.ping = WirePing() })
+                return nil
+            } catch {
+                return error
+            }
+        } ?? TransportError.timedOut(address: node.addresses.first ?? "")
     }
 }

@@ -38,6 +38,10 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
     case refused(String)
     /// No session with the contact's device.
     case noSession(String)
+    /// An own node is there and does not know this device: `address`.
+    case unknownToNode(String)
+    /// A device that asked to be linked is listed by now.
+    case alreadyLinked(String)
     /// Something was asked, and no answer has come: it may have been done.
     case outcomeUnknown(String, hint: String)
     /// A row of the store holds what this program has not written.
@@ -66,6 +70,9 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         case .invite(let words, _): words
         case .refused(let words): "the node refused: \(words)"
         case .noSession(let name): "there is no session with a device of \"\(name)\""
+        case .unknownToNode(let address):
+            "the account's node at \(address) is there and does not know this device: another device may have removed it"
+        case .alreadyLinked(let name): "\"\(name)\" is linked already"
         case .outcomeUnknown(let words, _): words
         case .damaged(let what): "the store holds \(what) that cannot be read"
         }
@@ -95,6 +102,9 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         case .invite(_, let hint): hint
         case .refused: nil
         case .noSession: "wait until the contact's device has answered"
+        case .unknownToNode:
+            "look at speem devices on another device; if nobody of you removed it, sign in with speem recover, which also drops whoever did"
+        case .alreadyLinked: "to undo it: speem devices remove"
         case .outcomeUnknown(_, let hint): hint
         case .damaged: "put back the newest backup of the data folder"
         }

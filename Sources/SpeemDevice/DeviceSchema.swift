@@ -120,7 +120,6 @@ enum DeviceSchema {
             contact INTEGER NOT NULL REFERENCES contact (id) ON DELETE CASCADE,
             device BLOB NOT NULL,
             secret BLOB NOT NULL,
-            expires INTEGER NOT NULL,
             state INTEGER NOT NULL DEFAULT 0,
             PRIMARY KEY (contact, device)
         ) STRICT, WITHOUT ROWID
@@ -193,11 +192,13 @@ enum DeviceSchema {
             key BLOB PRIMARY KEY, value BLOB NOT NULL, counter INTEGER NOT NULL, device BLOB NOT NULL
         ) STRICT, WITHOUT ROWID
         """,
-        // What the person has to be told, once: about a device, whose name may come later, or in words.
+        // What the person has to be told, once: about a device, whose name may come later, or in words. subject: a roster head
+        // about which it is told once.
         """
         CREATE TABLE notice (
             id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, device BLOB, text TEXT NOT NULL,
-            shown INTEGER NOT NULL DEFAULT 0
+            subject BLOB, shown INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (subject, text)
         ) STRICT
         """,
         // Devices that ask to be linked: until the person says yes or no.

@@ -94,7 +94,7 @@ struct HistorySync: Sendable {
     // MARK: Answering
 
     private func answer(_ round: WireReconcile, to device: DeviceID, in connection: Connection) throws {
-        guard let allowed = try LinkRows.historySince(device, in: connection) else { return }
+        guard let allowed = try LinkRows.historySince(device, state: state, in: connection) else { return }
         let session = [UInt8](round.session)
         // What is older than the device may have is as if it were not there.
         let since = max(Int64(clamping: round.sinceUnixMs), allowed)

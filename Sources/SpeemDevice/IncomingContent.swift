@@ -91,13 +91,8 @@ extension IncomingMail {
     /// Heads that are not known are asked for. (A sender that is behind learns it from the heads of our receipt.)
     private func compare(_ heads: MessageHeads, of contact: Contact, in connection: Connection) throws {
         let roster = try ContactRows.roster(of: contact, in: connection)
+        // What a contact says of our roster is no news: every visit to an own node compares it.
         if !roster.contains(heads.sender) { try ContactRows.want(heads.sender, of: contact.id, in: connection) }
-        guard !contact.isSelf else { return }
-        let own = try ContactRows.own(in: connection)
-        // What a contact says of our roster is only a reason to look.
-        if try !ContactRows.roster(of: own, in: connection).contains(heads.recipient) {
-            try ContactRows.want(heads.recipient, of: own.id, in: connection)
-        }
     }
 
     /// A sender that did not know our newest roster has left out devices that it lists: they get the text from this one.
@@ -165,7 +160,7 @@ extension IncomingMail {
         if try RouteRows.find(contact, in: connection) == nil {
             try RouteRows.make(contact, random: state.random, in: connection)
         }
-        try SponsorRows.insertAll(contact: contact, state: state, now: now, in: connection)
+        try SponsorRows.insertAll(contact: contact, state: state, in: connection)
     }
 
     /// A contact has accepted an invite of ours too. When each accepts the other's at the same time, this is the answer

@@ -148,7 +148,10 @@ struct IncomingMail: Sendable {
         }
         try connection.execute(
             "INSERT INTO early_envelope (hash, made) VALUES (?, ?) ON CONFLICT DO NOTHING", .blob(hash), .integer(now))
-        if let (contact, head) = early.wanted { try ContactRows.want(head, of: contact, in: connection) }
+        // Anybody may say that it is one of the own devices; whether the own roster has changed is seen at the own nodes.
+        if let (contact, head) = early.wanted, try ContactRows.own(in: connection).id != contact {
+            try ContactRows.want(head, of: contact, in: connection)
+        }
         return (.kept(early.description), nil)
     }
 

@@ -44,15 +44,35 @@ public struct Joining: Sendable {
             try LinkAttempt.insert(invite, inviter, in: connection)
         }
         do {
-            let state = try await DeviceState.load(store: store, logger: logger)
-            try await store.write { try LinkAttempt.renew(invite, inviter, state: state, in: $0) }
+            guard let known = try await store.read({ try LinkAttempt.find(in: $0) }) else {
+                throw DeviceError.invite(
+                    "this device belongs to an account already", hint: "link a device with a data folder of its own")
+            }
+            var state = try await DeviceState.load(store: store, logger: logger)
+            var connections = NodeConnections(state: state, group: group, clock: clock)
+            // An earlier yes may have been said, and only not have been heard here.
+            if known.secret != invite.secret, !(await hasSucceeded(known, connections, state)) {
+                await connections.shutDown()
+                try await store.write { connection in
+                    try LinkAttempt.beginAnew(invite, inviter, name: config.name, in: connection)
+                }
+                state = try await DeviceState.load(store: store, logger: logger)
+                connections = NodeConnections(state: state, group: group, clock: clock)
+            }
             return Joining(
-                state: state, connections: NodeConnections(state: state, group: group, clock: clock),
+                state: state, connections: connections,
                 deviceName: config.deviceName.isEmpty ? HostName.current : config.deviceName, clock: clock)
         } catch {
             await store.close()
             throw error
         }
+    }
+
+    private static func hasSucceeded(
+        _ attempt: LinkAttempt, _ connections: NodeConnections, _ state: DeviceState
+    ) async -> Bool {
+        guard attempt.request != nil else { return false }
+        return await connections.isKnown(state.ownInitiator, at: attempt.node)
     }
 
     /// Closes connections and store.
@@ -80,13 +100,29 @@ public struct Joining: Sendable {
         let connection: ClientConnection
         do {
             connection = try await connections.connection(oneTime: attempt.oneTime)
-        } catch TransportError.refused {
-            return
+        } catch TransportError.refused(let address) {
+            // What was asked before may be answered by now.
+            guard attempt.request == nil else { return }
+            throw DeviceError.invite(
+                "the node at \(address) does not know this invite",
+                hint: "it has expired or was cancelled; make a new one: speem invite --device")
         }
+        do {
+            try await ask(attempt, over: connection)
+        } catch let error as RefusalError where !error.isTemporary {
+            throw DeviceError.invite(
+                "the invite cannot be used: \(error)", hint: "make a new one: speem invite --device")
+        }
+    }
+
+    private func ask(_ attempt: LinkAttempt, over connection: ClientConnection) async throws {
         try await fetchRoster(attempt, over: connection)
-        var request = attempt.request
-        if request == nil { request = try await seal(attempt, over: connection) }
-        guard let request else { return }
+        let request: OutgoingEnvelope
+        if let sealed = attempt.request {
+            request = sealed
+        } else {
+            request = try await seal(attempt, over: connection)
+        }
         let initiator = state.ownInitiator
         guard let own = try await state.store.read({ try InitiatorRows.find(initiator, in: $0) }) else {
             throw DeviceError.damaged("no key of its own nodes")
@@ -98,12 +134,7 @@ public struct Joining: Sendable {
                     $0.deposit = WireDeposit([request])
                 }
             })
-        do {
-            try response.requireNoRefusal()
-        } catch let error as RefusalError where !error.isTemporary {
-            throw DeviceError.invite(
-                "the invite cannot be used: \(error)", hint: "make a new one: speem invite --device")
-        }
+        try response.requireNoRefusal()
     }
 
     /// Only a chain from the account through the head that the invite names is taken.
@@ -182,7 +213,6 @@ public struct Joining: Sendable {
             guard roster.device(state.id) != nil else { throw DeviceError.noNode }
             try OwnNodeRows.follow(roster, in: connection)
             try LinkAttempt.delete(in: connection)
-            try InitiatorRows.delete(attempt.oneTime, in: connection)
         }
     }
 }
@@ -211,19 +241,16 @@ struct LinkAttempt: Sendable {
             .secret(keys.grantPreSharedKey))
     }
 
-    /// The attempt goes on with the same invite, or begins anew with another of the same account.
-    static func renew(
-        _ invite: Invite, _ inviter: Invite.Inviter, state: DeviceState, in connection: Connection
+    /// Another invite, of the same account or not, is another device: its keys are new, so that a late yes to the attempt
+    /// before it gives nothing to this one. The account that it would have belonged to has nothing of it.
+    static func beginAnew(
+        _ invite: Invite, _ inviter: Invite.Inviter, name: String, in connection: Connection
     ) throws {
-        guard inviter.account == state.account, let known = try find(in: connection) else {
-            throw DeviceError.invite(
-                "this device belongs to an account already", hint: "link a device with a data folder of its own")
+        for table in ["link", "session", "roster_entry", "own_node", "contact", "device", "initiator"] {
+            try connection.execute("DELETE FROM " + table)
         }
-        guard known.secret != invite.secret else { return }
-        try delete(in: connection)
-        try InitiatorRows.delete(known.oneTime, in: connection)
-        try connection.execute("DELETE FROM session")
-        try connection.execute("DELETE FROM roster_entry")
+        try DeviceState.insert(
+            DeviceKeys(random: SystemRandomSource()), account: inviter.account, name: name, in: connection)
         try insert(invite, inviter, in: connection)
     }
 
@@ -255,7 +282,10 @@ struct LinkAttempt: Sendable {
             .blob(envelope.envelopeID), .blob(envelope.header), .blob(envelope.body))
     }
 
+    /// The device is listed: nothing is left to ask for.
     static func delete(in connection: Connection) throws(StoreError) {
+        let oneTime = try connection.first("SELECT one_time FROM link") { row throws(StoreError) in try row.integer(0) }
         try connection.execute("DELETE FROM link")
+        if let oneTime { try InitiatorRows.delete(oneTime, in: connection) }
     }
 }

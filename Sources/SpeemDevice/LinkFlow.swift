@@ -37,7 +37,8 @@ struct LinkFlow: Sendable {
 
     /// The request of this name or beginning of a device id.
     func find(_ name: String) async throws -> PendingLink {
-        let pending = try await state.store.read { try LinkRows.pending(in: $0) }
+        let account = state.account
+        let pending = try await state.store.read { try LinkRows.pending(account: account, in: $0) }
         let matches = pending.filter {
             $0.name == name || (!name.isEmpty && Hex.encode($0.device.id.bytes).hasPrefix(name.lowercased()))
         }
@@ -47,7 +48,8 @@ struct LinkFlow: Sendable {
         return only
     }
 
-    /// Yes: the device is listed, its grant goes to the home node in the same commit, and all others are told.
+    /// Yes: the device is listed, its grant goes to the home node in the same commit, and all others are told. After a lost
+    /// answer the same yes again is as good as the first.
     ///
     /// - Returns: the name that the device has now.
     func accept(_ link: PendingLink, history: History) async throws -> String {
@@ -58,27 +60,23 @@ struct LinkFlow: Sendable {
             $0.preSharedKey = Data(keys.grantPreSharedKey.exposedCopy())
             $0.device = Data(link.device.id.bytes)
         }
-        let state = state
-        let now = clock.milliseconds()
-        try await RosterFlow(state: state, connections: connections).change(
-            .addDevice(link.device), grants: [grant]
-        ) { connection in
-            let since = history.since(now: now)
-            try LinkRows.accept(link.device.id, historySince: since, in: connection)
-            let sync = OwnSync(state: state)
-            let roster = try OwnRoster.load(account: state.account, in: connection)
-            let name = try DeviceNames.free(link.name, of: roster, in: connection)
-            try sync.set(.deviceName(link.device.id), to: Array(name.utf8), in: connection)
-            try sync.queueWelcome(to: link.device.id, history: since != nil, since: since ?? 0, in: connection)
-            try SponsorRows.insertAll(device: link.device.id, state: state, now: now / 1000, in: connection)
-        }
+        // Before it is asked: what a new device is told follows from this once the roster lists it.
+        let since = history.since(now: clock.milliseconds())
+        try await state.store.write { try LinkRows.accept(link.device.id, historySince: since, in: $0) }
+        try await RosterFlow(state: state, connections: connections).change(.addDevice(link.device), grants: [grant])
         return try await state.store.read { try DeviceNames.name(of: link.device.id, in: $0) }
     }
 
     /// No: the invite's key opens nothing any more, and nothing stays of the device.
     func refuse(_ link: PendingLink) async throws {
+        let home = try await connections.home()
+        // A yes whose answer was lost may have been heard.
+        try await RosterFlow(state: state, connections: connections).fetch(over: home)
+        guard try await state.roster().device(link.device.id) == nil else {
+            throw DeviceError.alreadyLinked(link.name)
+        }
         let key = InviteKeys(secret: link.secret).initiatorKey.publicKey
-        let response = try await connections.home().request(
+        let response = try await home.request(
             .with { $0.grantRevoke = .with { $0.initiatorKey = Data(key.bytes) } })
         try response.requireNoRefusal()
         try await state.store.write { connection in

@@ -14,28 +14,26 @@ struct PendingLink: Sendable {
 
 /// Requests of new devices, until the person says yes or no, and what was answered.
 enum LinkRows {
-    private static let unanswered: Int64 = 0
     private static let accepted: Int64 = 1
 
-    /// - Returns: false when it was there already.
-    static func insert(
-        _ request: LinkRequest, invite: Int64, in connection: Connection
-    ) throws(StoreError) -> Bool {
+    /// The last of a device's requests is the one that it waits for.
+    static func insert(_ request: LinkRequest, invite: Int64, in connection: Connection) throws(StoreError) {
         try connection.execute(
             """
-            INSERT INTO link_request (device, entry, initiator_key, name, invite) VALUES (?, ?, ?, ?, ?)
-            ON CONFLICT DO NOTHING
+            INSERT INTO link_request (device, entry, initiator_key, name, invite) VALUES (?1, ?2, ?3, ?4, ?5)
+            ON CONFLICT (device) DO UPDATE SET entry = ?2, initiator_key = ?3, name = ?4, invite = ?5, answer = 0
             """, .blob(request.device.id.bytes), .blob(request.device.encoded),
             .blob(request.initiatorKey.bytes), .text(request.name), .integer(invite))
-        return connection.changes > 0
     }
 
-    static func pending(in connection: Connection) throws -> [PendingLink] {
+    /// Those that are not listed yet, also when the person has said yes and the home node has not heard it.
+    static func pending(account: AccountPublicKey, in connection: Connection) throws -> [PendingLink] {
+        let roster = try OwnRoster.load(account: account, in: connection)
         let rows = try connection.query(
             """
             SELECT entry, initiator_key, name, secret FROM link_request JOIN invite ON invite.id = link_request.invite
-            WHERE answer = ? ORDER BY name
-            """, .integer(unanswered)
+            ORDER BY name, device
+            """
         ) { row throws(StoreError) in
             (entry: try row.blob(0), key: try row.blob(1), name: try row.text(2), secret: try row.secret(3))
         }
@@ -46,7 +44,17 @@ enum LinkRows {
                     device: try DeviceEntry(&reader), initiatorKey: try X25519.PublicKey(row.key), name: row.name,
                     secret: row.secret)
             }
-        }
+        }.filter { roster.device($0.device.id) == nil }
+    }
+
+    /// A device to which the person has said yes.
+    static func answered(
+        _ device: DeviceID, in connection: Connection
+    ) throws(StoreError) -> (name: String, historySince: Int64?)? {
+        try connection.first(
+            "SELECT name, history_since FROM link_request WHERE device = ? AND answer = ?", .blob(device.bytes),
+            .integer(accepted)
+        ) { row throws(StoreError) in (name: try row.text(0), historySince: try row.optionalInteger(1)) }
     }
 
     /// The person said yes.
@@ -65,12 +73,10 @@ enum LinkRows {
 
     /// The oldest message that `device` may be given, Unix milliseconds; nil when this device gives it none: it knows what
     /// is allowed to the devices that it linked itself, and has nothing to hide from the one that linked it.
-    static func historySince(_ device: DeviceID, in connection: Connection) throws(StoreError) -> Int64? {
-        let allowed = try connection.first(
-            "SELECT history_since FROM link_request WHERE device = ? AND answer = ?", .blob(device.bytes),
-            .integer(accepted)
-        ) { row throws(StoreError) in try row.optionalInteger(0) }
-        if let allowed { return allowed }
+    /// One that the recovery words have signed in may have all.
+    static func historySince(_ device: DeviceID, state: DeviceState, in connection: Connection) throws -> Int64? {
+        if let link = try answered(device, in: connection) { return link.historySince }
+        if try OwnRoster.load(account: state.account, in: connection).isRecovered(device) { return 0 }
         let isSponsor = try connection.first("SELECT 1 FROM history WHERE device = ?", .blob(device.bytes)) {
             row throws(StoreError) in try row.integer(0)
         }
@@ -91,7 +97,7 @@ extension IncomingMail {
         guard try OwnRoster.load(account: state.account, in: connection).device(request.device.id) == nil else {
             throw Unwelcome(description: "the device is linked already")
         }
-        _ = try LinkRows.insert(request, invite: invites[index].id, in: connection)
+        try LinkRows.insert(request, invite: invites[index].id, in: connection)
         try OwnInviteRows.use(invites[index], in: connection)
         let own = try ContactRows.own(in: connection)
         try SessionRows.save(session, contact: own.id, in: connection)

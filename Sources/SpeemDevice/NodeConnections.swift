@@ -23,6 +23,8 @@ actor NodeConnections {
     /// When a node could not be reached: others of the same account are tried before it for a while.
     private var failures: [Door: ContinuousClock.Instant] = [:]
     private var isShutDown = false
+    /// The address of an own node that has not known this device at the last try.
+    private(set) var unknownTo: String?
 
     /// How long a node that could not be reached is tried last.
     private static let failureMemory: Duration = .seconds(30)
@@ -59,6 +61,7 @@ actor NodeConnections {
             throw TransportError.disconnected
         }
         failures[door] = nil
+        if initiator == state.ownInitiator { unknownTo = nil }
         open[door] = connection
         return connection
     }
@@ -120,8 +123,14 @@ actor NodeConnections {
         guard let initiator = try await state.store.read({ try InitiatorRows.find(id, in: $0) }) else {
             throw TransportError.invalidAddress("")
         }
-        return try await client.connect(toAnyOf: node.addresses, credentials: initiator.credentials(for: node)) {
-            UInt64(clamping: try await self.nextCounter(id))
+        do {
+            return try await client.connect(toAnyOf: node.addresses, credentials: initiator.credentials(for: node)) {
+                UInt64(clamping: try await self.nextCounter(id))
+            }
+        } catch TransportError.refused(let address) where id == state.ownInitiator {
+            // The account's devices get an answer for as long as they are listed.
+            unknownTo = address
+            throw DeviceError.unknownToNode(address)
         }
     }
 

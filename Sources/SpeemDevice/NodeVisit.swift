@@ -20,9 +20,16 @@ struct NodeVisit: Sendable {
     let node: OwnNode
 
     func run(over connection: ClientConnection) async throws {
+        // Before the node is asked: what others name later it need not have.
+        let wanted = try await state.store.read { try ContactRows.own(in: $0).wantedHead }
         let status = try await connection.nodeStatus()
         let epoch = try await compareDisk(status, over: connection)
         try await compareRosters(status, over: connection)
+        if let wanted, try await state.listedNodes().first?.noise == node.entry.noise {
+            try await state.store.write { [state] in
+                try OwnRoster.require(RosterHead(wanted), state: state, in: $0)
+            }
+        }
         if try await compareGrants(status, over: connection) { state.logger.debug("grants carried to a node") }
         let commits = Int64(clamping: status.commitNumber)
         try await state.store.write { [node] connection in

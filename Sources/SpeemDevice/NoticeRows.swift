@@ -25,7 +25,10 @@ enum NoticeRows {
     /// Notices that are kept at the most.
     private static let maxCount: Int64 = 256
 
-    static func insert(_ notice: Notice, in connection: Connection) throws(StoreError) {
+    /// - Parameter subject: nothing is told twice about the same head.
+    static func insert(
+        _ notice: Notice, about subject: RosterHead? = nil, in connection: Connection
+    ) throws(StoreError) {
         let device: [UInt8]?
         let text: String
         switch notice {
@@ -34,8 +37,8 @@ enum NoticeRows {
         case .words(let words): (device, text) = (nil, words)
         }
         try connection.execute(
-            "INSERT INTO notice (kind, device, text) VALUES (?, ?, ?)", .integer(notice.code), .optional(device),
-            .text(text))
+            "INSERT INTO notice (kind, device, text, subject) VALUES (?, ?, ?, ?) ON CONFLICT (subject, text) DO NOTHING",
+            .integer(notice.code), .optional(device), .text(text), .optional(subject?.bytes))
         try connection.execute(
             "DELETE FROM notice WHERE id <= (SELECT max(id) FROM notice) - ?", .integer(maxCount))
     }
@@ -65,10 +68,14 @@ enum NoticeRows {
 /// What the person calls the account's devices.
 enum DeviceNames {
     static func name(of device: DeviceID, in connection: Connection) throws -> String {
-        if let name = try RegisterRows.text(.deviceName(device), in: connection), ContactName.problem(name) == nil {
-            return name
-        }
-        return "device-" + Hex.encode(device.bytes.prefix(3))
+        try name(of: device, ifGivenIn: connection) ?? "device-" + Hex.encode(device.bytes.prefix(3))
+    }
+
+    /// The name that a person has given.
+    static func name(of device: DeviceID, ifGivenIn connection: Connection) throws -> String? {
+        guard let name = try RegisterRows.text(.deviceName(device), in: connection), ContactName.problem(name) == nil
+        else { return nil }
+        return name
     }
 
     /// The listed device of this name; an unambiguous beginning of a name is enough.

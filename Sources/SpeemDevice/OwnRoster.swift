@@ -37,11 +37,20 @@ enum OwnRoster {
             try connection.execute("DELETE FROM history WHERE device = ?", .blob(device.id.bytes))
             try NoticeRows.insert(device.id == state.id ? .thisDeviceRemoved : .removed(device.id), in: connection)
         }
-        // A device that was just linked itself need not be told who was there before it.
-        guard before.device(state.id) != nil else { return }
-        for device in roster.devices where before.device(device.id) == nil {
-            try NoticeRows.insert(.linked(device.id), in: connection)
+        try RosterEffects(state: state).run(before: before, after: roster, in: connection)
+    }
+
+    /// The home node was asked after another own device had named a head: it must have that.
+    static func require(_ wanted: RosterHead, state: DeviceState, in connection: Connection) throws {
+        if try !load(account: state.account, in: connection).contains(wanted) {
+            state.logger.critical("the home node does not serve the newest roster")
+            try NoticeRows.insert(
+                .words(
+                    "your home node does not serve the account's newest roster, which another device of yours knows: "
+                        + "the node may be in other hands and hide that a device was removed"),
+                about: wanted, in: connection)
         }
+        try ContactRows.looked(at: try ContactRows.own(in: connection).id, alarm: nil, in: connection)
     }
 
     /// Compares with a chain that a node served, and takes it when it is the better one.
@@ -60,10 +69,9 @@ enum OwnRoster {
                 .words(
                     "the account's roster has split in two: a device or the home node may be in other hands; "
                         + "look at speem devices, and use the recovery words (speem recover) when one is not yours"),
-                in: connection)
+                about: fetched.head, in: connection)
         case .same, .newer, .older: break
         }
-        try connection.execute("UPDATE contact SET wanted_head = NULL WHERE is_self = 1")
         return judgement
     }
 }

@@ -53,16 +53,7 @@ public enum Recovery {
             let connections = NodeConnections(state: state, group: group, clock: clock)
             do {
                 let roster = try await list(state, account, node, others, connections)
-                try await state.store.write { connection in
-                    try connection.execute("DELETE FROM roster_entry")
-                    for entry in roster.entries { try OwnRoster.insert(entry, in: connection) }
-                    try OwnNodeRows.follow(roster, in: connection)
-                    let free = try DeviceNames.free(name, of: roster, in: connection)
-                    try OwnSync(state: state).set(.deviceName(state.id), to: Array(free.utf8), in: connection)
-                    for contact in try ContactRows.all(in: connection) {
-                        try OutgoingMail(state: state).queueNotice(to: contact, in: connection)
-                    }
-                }
+                try await store.write { try keep(roster, account, name: name, state: state, in: $0) }
             } catch {
                 await connections.shutDown()
                 throw error
@@ -75,54 +66,149 @@ public enum Recovery {
         await store.close()
     }
 
+    /// What this device keeps once it is listed: of a new store, of one whose link was never finished, or of a device that
+    /// was removed.
+    private static func keep(
+        _ roster: Roster, _ account: AccountKey, name: String, state: DeviceState, in connection: Connection
+    ) throws {
+        let grant = account.recoveryGrant
+        try connection.execute(
+            "UPDATE device SET recovery_key = ?, recovery_psk = ?", .blob(grant.initiatorKey.publicKey.bytes),
+            .secret(grant.preSharedKey))
+        let isLinking = try LinkAttempt.find(in: connection) != nil
+        let known = try connection.first("SELECT count(*) FROM roster_entry") { row throws(StoreError) in
+            try row.integer(0)
+        }
+        if isLinking || known == 0 {
+            try LinkAttempt.delete(in: connection)
+            try connection.execute("DELETE FROM session")
+            try connection.execute("DELETE FROM roster_entry")
+            for entry in roster.entries { try OwnRoster.insert(entry, in: connection) }
+            try OwnNodeRows.follow(roster, in: connection)
+        } else {
+            try OwnRoster.take(roster, state: state, in: connection)
+            // Whoever has noticed the removal has closed the sessions with this device, and its nodes the mailbox.
+            try connection.execute("UPDATE contact SET renew = 1")
+            try connection.execute("UPDATE own_node SET prekeys = 0, grants = NULL")
+        }
+        let free =
+            try DeviceNames.name(of: state.id, ifGivenIn: connection)
+            ?? DeviceNames.free(name, of: roster, in: connection)
+        try OwnSync(state: state).set(.deviceName(state.id), to: Array(free.utf8), in: connection)
+        for contact in try ContactRows.all(in: connection) {
+            try OutgoingMail(state: state).queueNotice(to: contact, in: connection)
+        }
+    }
+
+    // MARK: At the nodes
+
+    /// A node that the recovery words open, and its chain.
+    private struct Reached {
+        let connection: ClientConnection
+        var roster: Roster
+    }
+
     private static func list(
         _ state: DeviceState, _ account: AccountKey, _ node: NodeEntry, _ others: Others,
         _ connections: NodeConnections
     ) async throws -> Roster {
         let grant = account.recoveryGrant
         let initiator = try await state.store.write { connection in
-            try InitiatorRows.insertShared(
+            try connection.execute(
+                "DELETE FROM initiator WHERE key = ?", .secret(grant.initiatorKey.secret))
+            return try InitiatorRows.insertShared(
                 grant.initiatorKey, preSharedKey: grant.preSharedKey, node: node, in: connection)
         }
-        defer { Task { try? await state.store.write { try InitiatorRows.delete(initiator, in: $0) } } }
-        let own = try await state.store.read { try InitiatorRows.find(state.ownInitiator, in: $0) }
-        guard let own else { throw DeviceError.damaged("no key of its own nodes") }
-        let connection: ClientConnection
+        guard let own = try await state.store.read({ try InitiatorRows.find(state.ownInitiator, in: $0) }) else {
+            throw DeviceError.damaged("no key of its own nodes")
+        }
+        let wire = WireGrant.with {
+            $0.kind = .ownDevice
+            $0.initiatorKey = Data(own.key.publicKey.bytes)
+            $0.preSharedKey = Data(own.preSharedKey.exposedCopy())
+            $0.device = Data(state.id.bytes)
+        }
+        for _ in 0..<maxRounds {
+            let reached = try await reach(node, initiator, state, connections)
+            var roster = best(of: reached.map(\.roster))
+            if roster.device(state.id) == nil || others == .remove || roster.newest.signer != .account {
+                try roster.append(
+                    RosterEntry.recovery(
+                        after: roster.newest, account: account, devices: devices(roster, state, others),
+                        nodes: roster.nodes))
+            }
+            if try await bring(roster, wire, to: reached) {
+                try await state.store.write { try InitiatorRows.delete(initiator, in: $0) }
+                return roster
+            }
+        }
+        throw DeviceError.refused("other devices change the account's roster all the time")
+    }
+
+    /// The node that the person has named, and those that it and they list: home may have moved on.
+    private static func reach(
+        _ node: NodeEntry, _ initiator: Int64, _ state: DeviceState, _ connections: NodeConnections
+    ) async throws -> [Reached] {
+        let first: ClientConnection
         do {
-            connection = try await connections.connection(oneTime: initiator)
+            first = try await connections.connection(initiator, at: node)
         } catch TransportError.refused(let address) {
             throw DeviceError.invite(
                 "the node at \(address) does not know these words",
-                hint: "compare the node's key with speem status on it, and the words with your paper")
+                hint:
+                    "compare the node's key with speem status on it, the words with your paper, and this device's clock"
+            )
         }
-        for _ in 0..<maxRounds {
-            var roster = try Roster(verifying: try await connection.fetchRosterEntries(), account: state.account)
-            if roster.device(state.id) != nil, case .keep = others, roster.newest.signer == .account { return roster }
-            let entry = try RosterEntry.recovery(
-                after: roster.newest, account: account, devices: devices(roster, state, others),
-                nodes: roster.nodes)
-            let response = try await connection.request(
+        func look(_ connection: ClientConnection) async throws -> Reached {
+            let entries = try await connection.fetchRosterEntries()
+            return Reached(
+                connection: connection, roster: try Roster(verifying: entries, account: state.account))
+        }
+        var reached = [try await look(first)]
+        var seen: Set<[UInt8]> = [node.noise.bytes]
+        while let next = best(of: reached.map(\.roster)).nodes.first(where: { seen.insert($0.noise.bytes).inserted }) {
+            do {
+                reached.append(try await look(try await connections.connection(initiator, at: next)))
+            } catch {
+                state.logger.notice("another node of the account cannot be asked: \(error)")
+            }
+        }
+        return reached
+    }
+
+    private static func best(of rosters: [Roster]) -> Roster {
+        var best = rosters[0]
+        for roster in rosters.dropFirst() where best.judge(roster).isTaken { best = roster }
+        return best
+    }
+
+    /// Brings the chain to all nodes that were reached.
+    ///
+    /// - Returns: false when one of them has changed in between, and none has taken it yet.
+    private static func bring(_ roster: Roster, _ grant: WireGrant, to reached: [Reached]) async throws -> Bool {
+        var isTaken = false
+        var problem: RefusalError?
+        for node in reached {
+            let common = zip(roster.entries, node.roster.entries).prefix { $0.head == $1.head }.count
+            let entries = roster.entries.dropFirst(min(common, roster.entries.count - 1))
+            let response = try await node.connection.request(
                 .with {
                     $0.rosterAppend = .with {
-                        $0.entries = [Data(entry.encoded)]
-                        $0.grants = [
-                            .with {
-                                $0.kind = .ownDevice
-                                $0.initiatorKey = Data(own.key.publicKey.bytes)
-                                $0.preSharedKey = Data(own.preSharedKey.exposedCopy())
-                                $0.device = Data(state.id.bytes)
-                            }
-                        ]
+                        $0.entries = entries.map { Data($0.encoded) }
+                        $0.grants = [grant]
                     }
                 })
-            if case .refusal(let refusal) = response.kind {
-                guard refusal.code == .rosterConflict else { throw DeviceError.refused(refusal.detail) }
-                continue
+            do {
+                try response.requireNoRefusal()
+                isTaken = true
+            } catch let error as RefusalError {
+                problem = problem ?? error
             }
-            try roster.append(entry)
-            return roster
         }
-        throw DeviceError.refused("other devices change the account's roster all the time")
+        if let problem, !isTaken {
+            guard problem.code == .rosterConflict else { throw DeviceError.refused(problem.description) }
+        }
+        return isTaken
     }
 
     private static func devices(_ roster: Roster, _ state: DeviceState, _ others: Others) -> [DeviceEntry] {
@@ -130,18 +216,23 @@ public enum Recovery {
         switch others {
         case .remove: return [mine]
         case .keep:
-            let hostile = remover(of: state.id, in: roster)
-            return roster.devices.filter { $0.id != state.id && $0.id != hostile } + [mine]
+            let hostile = removers(of: state.id, in: roster)
+            return roster.devices.filter { $0.id != state.id && !hostile.contains($0.id) } + [mine]
         }
     }
 
-    /// Who has signed the entry that does not list the device any more.
-    private static func remover(of device: DeviceID, in roster: Roster) -> DeviceID? {
-        for (before, entry) in zip(roster.entries, roster.entries.dropFirst()).reversed()
-        where !before.devices.allSatisfy({ $0.id != device }) && entry.devices.allSatisfy({ $0.id != device }) {
-            if case .device(let signer) = entry.signer { return signer }
-            return nil
+    /// Who has signed the entry that does not list the device any more, and all that these have listed since.
+    private static func removers(of device: DeviceID, in roster: Roster) -> Set<DeviceID> {
+        let steps = Array(zip(roster.entries, roster.entries.dropFirst()))
+        guard let index = steps.lastIndex(where: { $0.lists(device) != nil && $1.lists(device) == nil }) else {
+            return []
         }
-        return nil
+        var hostile: Set<DeviceID> = []
+        if case .device(let signer) = steps[index].1.signer { hostile.insert(signer) }
+        for (before, entry) in steps[index...] {
+            guard case .device(let signer) = entry.signer, hostile.contains(signer) else { continue }
+            hostile.formUnion(entry.devices.map(\.id).filter { before.lists($0) == nil })
+        }
+        return hostile
     }
 }

@@ -22,21 +22,14 @@ struct RosterFlow: Sendable {
 
     /// Makes a change, and commits it here with what follows from it.
     ///
-    /// - Parameters:
-    ///   - grants: of devices that the change adds.
-    ///   - effects: in the same transaction as the new roster.
+    /// - Parameter grants: of devices that the change adds.
     /// - Throws: ``SpeemIdentity/IdentityError`` when the change cannot be made any more, ``DeviceError``,
     ///   ``SpeemTransport/TransportError``.
-    func change(
-        _ change: RosterChange, grants: [WireGrant] = [],
-        effects: @escaping @Sendable (Connection) throws -> Void = { _ in }
-    ) async throws {
+    func change(_ change: RosterChange, grants: [WireGrant] = []) async throws {
         let home = try await connections.home()
         for _ in 0..<Self.maxRounds {
             let roster = try await state.roster()
-            guard let wanted = try change.applied(to: roster) else {
-                return try await state.store.write { try effects($0) }
-            }
+            guard let wanted = try change.applied(to: roster) else { return }
             let entry = try RosterEntry.next(
                 after: roster.newest, signedBy: state.local.keys, devices: wanted.devices, nodes: wanted.nodes)
             let response = try await home.request(
@@ -59,8 +52,6 @@ struct RosterFlow: Sendable {
                 if try OwnRoster.load(account: state.account, in: connection).head == entry.previous {
                     try OwnRoster.take(taken, state: state, in: connection)
                 }
-                try effects(connection)
-                try tellContacts(in: connection)
             }
         }
         throw DeviceError.refused("other devices change the account's roster all the time")
@@ -71,12 +62,5 @@ struct RosterFlow: Sendable {
     func fetch(over connection: ClientConnection) async throws -> RosterJudgement {
         let entries = try await connection.fetchRosterEntries()
         return try await state.store.write { [state] in try OwnRoster.judge(entries, state: state, in: $0) }
-    }
-
-    /// The heads of any message tell contacts to fetch the new roster.
-    private func tellContacts(in connection: Connection) throws {
-        for contact in try ContactRows.all(in: connection) {
-            try OutgoingMail(state: state).queueNotice(to: contact, in: connection)
-        }
     }
 }

@@ -17,53 +17,50 @@ struct Sponsored: Sendable {
     let contact: Int64
     let device: DeviceID
     let secret: SecretBytes
-    /// Unix seconds.
-    let expires: Int64
 }
 
 enum SponsorRows {
-    /// Seconds that such an invite lives: the other device may be off for a while.
+    /// Seconds that such an invite lives from when the contact's node knows it: the other device may be off for a while.
     static let lifetime: Int64 = 60 * 24 * 3600
 
     /// For all other own devices, at a contact that this device has met.
     static func insertAll(
-        contact: Int64, state: DeviceState, now: Int64, in connection: Connection
+        contact: Int64, state: DeviceState, in connection: Connection
     ) throws {
         for device in try OwnRoster.load(account: state.account, in: connection).devices where device.id != state.id {
-            try insert(contact: contact, device: device.id, random: state.random, now: now, in: connection)
+            try insert(contact: contact, device: device.id, random: state.random, in: connection)
         }
     }
 
     /// For a device that this one has linked, at all contacts.
     static func insertAll(
-        device: DeviceID, state: DeviceState, now: Int64, in connection: Connection
+        device: DeviceID, state: DeviceState, in connection: Connection
     ) throws {
         for contact in try ContactRows.all(in: connection) {
-            try insert(contact: contact.id, device: device, random: state.random, now: now, in: connection)
+            try insert(contact: contact.id, device: device, random: state.random, in: connection)
         }
     }
 
     private static func insert(
-        contact: Int64, device: DeviceID, random: some RandomSource, now: Int64, in connection: Connection
+        contact: Int64, device: DeviceID, random: some RandomSource, in connection: Connection
     ) throws(StoreError) {
         try connection.execute(
             """
-            INSERT INTO sponsored (contact, device, secret, expires) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
-            """, .integer(contact), .blob(device.bytes), .secret(random.secret(Invite.secretLength)),
-            .integer(now + lifetime))
+            INSERT INTO sponsored (contact, device, secret) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
+            """, .integer(contact), .blob(device.bytes), .secret(random.secret(Invite.secretLength)))
     }
 
     /// Those that the contact's node does not know yet.
     static func made(contact: Int64, in connection: Connection) throws -> [Sponsored] {
         try connection.query(
-            "SELECT device, secret, expires FROM sponsored WHERE contact = ? AND state = ?", .integer(contact),
+            "SELECT device, secret FROM sponsored WHERE contact = ? AND state = ?", .integer(contact),
             .integer(Sponsored.State.made.rawValue)
         ) { row throws(StoreError) in
-            (device: try row.blob(0), secret: try row.secret(1), expires: try row.integer(2))
+            (device: try row.blob(0), secret: try row.secret(1))
         }.map { row in
             Sponsored(
                 contact: contact, device: try DeviceError.stored("a device") { try DeviceID(row.device) },
-                secret: row.secret, expires: row.expires)
+                secret: row.secret)
         }
     }
 

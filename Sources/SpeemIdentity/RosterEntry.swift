@@ -182,5 +182,5 @@ public struct RosterEntry: Sendable, Hashable {
     /// Whether a node is one of the account's from here on.
     public func lists(node key: X25519.PublicKey) -> Bool { nodes.contains { $0.noise == key } }
 
-    func lists(_ device: DeviceID) -> DeviceEntry? { devices.first { $0.id == device } }
+    public func lists(_ device: DeviceID) -> DeviceEntry? { devices.first { $0.id == device } }
 }

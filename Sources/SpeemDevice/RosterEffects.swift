@@ -1,0 +1,67 @@
+import SpeemIdentity
+import SpeemStore
+import SpeemSync
+
+/// What a device does about a change of its own account's roster. It follows from the chain and not from the command that
+/// changed it, so that a lost answer or a crash in between loses nothing of it; in the transaction that takes the chain.
+struct RosterEffects: Sendable {
+    let state: DeviceState
+
+    func run(before: Roster, after: Roster, in connection: Connection) throws {
+        // A device that was just linked itself need not be told who was there before it.
+        guard before.device(state.id) != nil, after.device(state.id) != nil else { return }
+        for device in after.devices where before.device(device.id) == nil {
+            try NoticeRows.insert(.linked(device.id), in: connection)
+            try welcome(device.id, after, in: connection)
+        }
+        let common = zip(before.entries, after.entries).prefix { $0.head == $1.head }.count
+        let mine = zip(after.entries, after.entries.dropFirst()).dropFirst(max(common - 1, 0)).filter { isMine($1) }
+        guard !mine.isEmpty else { return }
+        let haveRemoved = mine.contains { before, entry in
+            before.devices.contains { device in entry.lists(device.id) == nil }
+        }
+        if haveRemoved { try RouteRows.renew(state: state, in: connection) }
+        // The heads of any message tell contacts to fetch the new roster.
+        for contact in try ContactRows.all(in: connection) {
+            try OutgoingMail(state: state).queueNotice(to: contact, in: connection)
+        }
+    }
+
+    /// Who looks after what follows from an entry: its signer; for the account key's, which no device has, the first of the
+    /// devices that stay.
+    private func isMine(_ entry: RosterEntry) -> Bool {
+        switch entry.signer {
+        case .device(let signer): signer == state.id
+        case .account: entry.devices.first?.id == state.id
+        }
+    }
+
+    /// What a new device has to know is told by the device whose person has said yes. To one that the recovery words have
+    /// signed in all others tell it, because any of them may be lost.
+    private func welcome(_ device: DeviceID, _ roster: Roster, in connection: Connection) throws {
+        let since: Int64?
+        if let link = try LinkRows.answered(device, in: connection) {
+            since = link.historySince
+            let name = try DeviceNames.free(link.name, of: roster, in: connection)
+            try OwnSync(state: state).set(.deviceName(device), to: Array(name.utf8), in: connection)
+        } else if roster.isRecovered(device) {
+            since = 0
+        } else {
+            return
+        }
+        try OwnSync(state: state).queueWelcome(
+            to: device, history: since != nil, since: since ?? 0, in: connection)
+        try SponsorRows.insertAll(device: device, state: state, in: connection)
+    }
+}
+
+extension Roster {
+    /// Whether the account key, and no device, has listed a device.
+    func isRecovered(_ device: DeviceID) -> Bool {
+        let steps = Array(zip(entries, entries.dropFirst()))
+        let listing = steps.last(where: { before, entry in
+            before.lists(device) == nil && entry.lists(device) != nil
+        })
+        return listing?.1.signer == .account
+    }
+}
