@@ -21,13 +21,16 @@ final class CountingProxy: Sendable {
         let counter = Counter()
         let group = MultiThreadedEventLoopGroup.singleton
         let channel = try await ServerBootstrap(group: group)
-            .childChannelOption(.autoRead, value: false)
             .childChannelInitializer { inner in
-                ClientBootstrap(group: inner.eventLoop).channelOption(.socketOption(.tcp_nodelay), value: 1)
+                ClientBootstrap(group: inner.eventLoop)
+                    .channelOption(.socketOption(.tcp_nodelay), value: 1)
+                    .channelInitializer { outer in
+                        outer.eventLoop.makeCompletedFuture {
+                            try outer.pipeline.syncOperations.addHandler(Pipe(to: inner, counter))
+                        }
+                    }
                     .connect(host: host, port: port).flatMapThrowing { outer in
                         try inner.pipeline.syncOperations.addHandler(Pipe(to: outer, counter))
-                        try outer.pipeline.syncOperations.addHandler(Pipe(to: inner, counter))
-                        inner.setOption(.autoRead, value: true).whenComplete { _ in inner.read() }
                     }
             }
             .bind(host: "127.0.0.1", port: 0).get()
