@@ -102,7 +102,7 @@ struct ContactVisit: Sendable {
             let response = try await connection.request(
                 .with {
                     $0.inviteRegister = .init(
-                        .sibling, keys, lifetime: max(sponsored.expires - now, 1), expires: sponsored.expires)
+                        .sibling, keys, lifetime: SponsorRows.lifetime, expires: now + SponsorRows.lifetime)
                 })
             let outcome = try Self.isDone(response)
             try await state.store.write { connection in

@@ -64,7 +64,8 @@ struct LinkFlow: Sendable {
             .addDevice(link.device), grants: [grant]
         ) { connection in
             let since = history.since(now: now)
-            try LinkRows.accept(link.device.id, historySince: since, in: connection)
+            try LinkRows.accept(link.device.id, in: connection)
+            try OwnDeviceRows.allow(link.device.id, since: since ?? now, in: connection)
             let sync = OwnSync(state: state)
             let roster = try OwnRoster.load(account: state.account, in: connection)
             let name = try DeviceNames.free(link.name, of: roster, in: connection)

@@ -50,31 +50,14 @@ enum LinkRows {
     }
 
     /// The person said yes.
-    ///
-    /// - Parameter historySince: the oldest message that the device may have, Unix milliseconds; nil for none.
-    static func accept(_ device: DeviceID, historySince: Int64?, in connection: Connection) throws(StoreError) {
+    static func accept(_ device: DeviceID, in connection: Connection) throws(StoreError) {
         try connection.execute(
-            "UPDATE link_request SET answer = ?, history_since = ? WHERE device = ?", .integer(accepted),
-            .optional(historySince), .blob(device.bytes))
+            "UPDATE link_request SET answer = ? WHERE device = ?", .integer(accepted), .blob(device.bytes))
     }
 
     /// The person said no, or the device was removed.
     static func forget(_ device: DeviceID, in connection: Connection) throws(StoreError) {
         try connection.execute("DELETE FROM link_request WHERE device = ?", .blob(device.bytes))
-    }
-
-    /// The oldest message that `device` may be given, Unix milliseconds; nil when this device gives it none: it knows what
-    /// is allowed to the devices that it linked itself, and has nothing to hide from the one that linked it.
-    static func historySince(_ device: DeviceID, in connection: Connection) throws(StoreError) -> Int64? {
-        let allowed = try connection.first(
-            "SELECT history_since FROM link_request WHERE device = ? AND answer = ?", .blob(device.bytes),
-            .integer(accepted)
-        ) { row throws(StoreError) in try row.optionalInteger(0) }
-        if let allowed { return allowed }
-        let isSponsor = try connection.first("SELECT 1 FROM history WHERE device = ?", .blob(device.bytes)) {
-            row throws(StoreError) in try row.integer(0)
-        }
-        return isSponsor == nil ? nil : 0
     }
 }
 

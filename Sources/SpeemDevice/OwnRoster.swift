@@ -1,6 +1,7 @@
 import Logging
 import SpeemIdentity
 import SpeemStore
+import SpeemSync
 
 /// The account's own chain.
 enum OwnRoster {
@@ -23,7 +24,9 @@ enum OwnRoster {
     }
 
     /// Takes a chain that was judged to be the better one, with all that follows from it.
-    static func take(_ roster: Roster, state: DeviceState, in connection: Connection) throws {
+    static func take(
+        _ roster: Roster, state: DeviceState, now: Int64 = WallClock.system.milliseconds(), in connection: Connection
+    ) throws {
         let before = try load(account: state.account, in: connection)
         try connection.execute("DELETE FROM roster_entry")
         for entry in roster.entries { try insert(entry, in: connection) }
@@ -34,14 +37,36 @@ enum OwnRoster {
             try OutgoingRows.forget(device: device.id, contact: own.id, in: connection)
             try SponsorRows.forget(device: device.id, in: connection)
             try LinkRows.forget(device.id, in: connection)
-            try connection.execute("DELETE FROM history WHERE device = ?", .blob(device.id.bytes))
+            try OwnDeviceRows.forget(device.id, in: connection)
             try NoticeRows.insert(device.id == state.id ? .thisDeviceRemoved : .removed(device.id), in: connection)
         }
-        // A device that was just linked itself need not be told who was there before it.
-        guard before.device(state.id) != nil else { return }
-        for device in roster.devices where before.device(device.id) == nil {
+        let isNewItself = before.device(state.id) == nil
+        for device in roster.devices where before.device(device.id) == nil && device.id != state.id {
+            let isRecovered = signedIn(device.id, by: roster)
+            try OwnDeviceRows.insert(device.id, since: isRecovered ? 0 : now, in: connection)
+            // A device that was just linked itself need not be told who was there before it.
+            guard !isNewItself else { continue }
             try NoticeRows.insert(.linked(device.id), in: connection)
+            guard isRecovered else { continue }
+            // No other device has said yes to it, so each gives what it has.
+            try OwnSync(state: state).queueState(to: device.id, in: connection)
+            try SponsorRows.insertAll(device: device.id, state: state, now: now / 1000, in: connection)
         }
+        guard roster.device(state.id) != nil, !isNewItself else { return }
+        try HistorySync(state: state).compare(
+            with: RosterWatch.compares(state.id, old: before, new: roster, own: roster), now: now, in: connection)
+    }
+
+    /// Whether the account key itself listed the device: the recovery words may see everything.
+    private static func signedIn(_ device: DeviceID, by roster: Roster) -> Bool {
+        var signer: RosterEntry.Signer?
+        var wasListed = roster.entries[0].devices.contains { $0.id == device }
+        for entry in roster.entries.dropFirst() {
+            let isListed = entry.devices.contains { $0.id == device }
+            if isListed, !wasListed { signer = entry.signer }
+            wasListed = isListed
+        }
+        return signer == .account
     }
 
     /// Compares with a chain that a node served, and takes it when it is the better one.

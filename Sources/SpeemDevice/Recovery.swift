@@ -62,6 +62,12 @@ public enum Recovery {
                     for contact in try ContactRows.all(in: connection) {
                         try OutgoingMail(state: state).queueNotice(to: contact, in: connection)
                     }
+                    // Whatever the others have is asked for.
+                    let now = clock.milliseconds()
+                    for device in roster.devices where device.id != state.id {
+                        try OwnDeviceRows.insert(device.id, since: now, in: connection)
+                        try HistorySync(state: state).begin(since: 0, with: device.id, now: now, in: connection)
+                    }
                 }
             } catch {
                 await connections.shutDown()
