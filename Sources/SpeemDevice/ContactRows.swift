@@ -170,11 +170,13 @@ enum ContactRows {
 
     static func roster(of contact: Contact, in connection: Connection) throws -> Roster {
         if contact.isSelf { return try OwnRoster.load(account: contact.account, in: connection) }
-        let entries = try connection.query(
-            "SELECT encoded FROM contact_roster WHERE contact = ? ORDER BY sequence", .integer(contact.id)
+        let newest = try connection.first(
+            "SELECT encoded FROM contact_roster WHERE contact = ? ORDER BY sequence DESC LIMIT 1", .integer(contact.id)
         ) { row throws(StoreError) in try row.blob(0) }
-        return try DeviceError.stored("a contact's roster entry") {
-            try Roster(verifying: entries, account: contact.account)
+        return try VerifiedRosters.roster(newest: newest ?? [], account: contact.account) {
+            try connection.query(
+                "SELECT encoded FROM contact_roster WHERE contact = ? ORDER BY sequence", .integer(contact.id)
+            ) { row throws(StoreError) in try row.blob(0) }
         }
     }
 

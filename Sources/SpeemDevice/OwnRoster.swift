@@ -6,10 +6,14 @@ import SpeemSync
 /// The account's own chain.
 enum OwnRoster {
     static func load(account: AccountPublicKey, in connection: Connection) throws -> Roster {
-        let entries = try connection.query("SELECT encoded FROM roster_entry ORDER BY sequence") {
+        let newest = try connection.first("SELECT encoded FROM roster_entry ORDER BY sequence DESC LIMIT 1") {
             row throws(StoreError) in try row.blob(0)
         }
-        return try DeviceError.stored("an own roster entry") { try Roster(verifying: entries, account: account) }
+        return try VerifiedRosters.roster(newest: newest ?? [], account: account) {
+            try connection.query("SELECT encoded FROM roster_entry ORDER BY sequence") { row throws(StoreError) in
+                try row.blob(0)
+            }
+        }
     }
 
     static func insert(_ entry: RosterEntry, in connection: Connection) throws(StoreError) {
