@@ -148,7 +148,7 @@ struct AcceptFlow: Sendable {
                 body, from: state.local, heads: MessageHeads(sender: own.head, recipient: roster.head),
                 random: state.random)
             let contact = try ContactRows.insert(
-                account: inviter.account, name: plan.name, claimed: "", state: .requested,
+                account: inviter.account, name: plan.name ?? "", state: .requested,
                 initiator: plan.permanent, roster: roster, in: connection)
             try SessionRows.save(session, contact: contact, in: connection)
             try RouteRows.make(contact, random: state.random, in: connection)
@@ -156,6 +156,9 @@ struct AcceptFlow: Sendable {
             // With this key the inviter's device will come to our nodes.
             let key = InviteKeys(secret: plan.reciprocal).initiatorKey.publicKey
             try ContactKeyRows.insert([.init(device.id, key)], of: contact, in: connection)
+            let sync = OwnSync(state: state)
+            try sync.queueCard(of: contact, in: connection)
+            if let name = plan.name { try sync.name(inviter.account, name, in: connection) }
             let first = OutgoingEnvelope(
                 id: 0, device: device.id.bytes, messageID: body.id.bytes, envelopeID: state.random.bytes(32),
                 header: header, body: body.ciphertext)

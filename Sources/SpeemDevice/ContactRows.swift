@@ -59,8 +59,8 @@ enum ContactRows {
     ) throws(StoreError) {
         try connection.execute(
             """
-            INSERT INTO contact (account, name, name_is_given, state, verified, initiator, is_self)
-            VALUES (?, '', 1, ?, 1, ?, 1)
+            INSERT INTO contact (account, name, state, verified, initiator, is_self)
+            VALUES (?, '', ?, 1, ?, 1)
             """, .blob(account.bytes), .integer(Contact.State.confirmed.rawValue), .integer(initiator))
     }
 
@@ -105,13 +105,13 @@ enum ContactRows {
 
     /// Adds a contact; `name` is what the person chose, else `claimed` is what the other side calls itself.
     static func insert(
-        account: AccountPublicKey, name: String?, claimed: String, state: Contact.State, initiator: Int64,
+        account: AccountPublicKey, name: String, state: Contact.State, initiator: Int64,
         roster: Roster, in connection: Connection
     ) throws -> Int64 {
-        let chosen = try freeName(name ?? claimed, account: account, in: connection)
+        let free = try freeName(name, account: account, in: connection)
         try connection.execute(
-            "INSERT INTO contact (account, name, name_is_given, state, initiator) VALUES (?, ?, ?, ?, ?)",
-            .blob(account.bytes), .text(chosen), .flag(name != nil), .integer(state.rawValue), .integer(initiator))
+            "INSERT INTO contact (account, name, state, initiator) VALUES (?, ?, ?, ?)", .blob(account.bytes),
+            .text(free), .integer(state.rawValue), .integer(initiator))
         let id = connection.lastInsertRowID
         try setRoster(roster, of: id, in: connection)
         return id
@@ -144,12 +144,12 @@ enum ContactRows {
 
     /// A name that no contact has: names are told by strangers, and must not pass for those of others.
     private static func freeName(
-        _ wanted: String, account: AccountPublicKey, except own: Int64? = nil, in connection: Connection
+        _ wanted: String, account: AccountPublicKey, in connection: Connection
     ) throws(StoreError) -> String {
         let base = wanted.isEmpty ? "contact-" + Hex.encode(account.bytes.prefix(3)) : wanted
         var candidate = base
         var number = 2
-        while try isTaken(candidate, except: own, in: connection) {
+        while try isTaken(candidate, in: connection) {
             candidate = "\(base)-\(number)"
             number += 1
         }
@@ -157,12 +157,10 @@ enum ContactRows {
     }
 
     /// Whether another contact has this name, or one that looks like it.
-    static func isTaken(
-        _ name: String, except own: Int64? = nil, in connection: Connection
-    ) throws(StoreError) -> Bool {
+    static func isTaken(_ name: String, in connection: Connection) throws(StoreError) -> Bool {
         let folded = ContactName.folded(name)
         var isTaken = false
-        try connection.forEach("SELECT name FROM contact WHERE id IS NOT ? AND is_self = 0", .optional(own)) {
+        try connection.forEach("SELECT name FROM contact WHERE is_self = 0") {
             row throws(StoreError) in
             isTaken = ContactName.folded(try row.text(0)) == folded
             return isTaken ? .stop : .next
@@ -172,31 +170,25 @@ enum ContactRows {
 
     static func roster(of contact: Contact, in connection: Connection) throws -> Roster {
         if contact.isSelf { return try OwnRoster.load(account: contact.account, in: connection) }
-        let entries = try connection.query(
-            "SELECT encoded FROM contact_roster WHERE contact = ? ORDER BY sequence", .integer(contact.id)
+        let newest = try connection.first(
+            "SELECT encoded FROM contact_roster WHERE contact = ? ORDER BY sequence DESC LIMIT 1", .integer(contact.id)
         ) { row throws(StoreError) in try row.blob(0) }
-        return try DeviceError.stored("a contact's roster entry") {
-            try Roster(verifying: entries, account: contact.account)
+        return try VerifiedRosters.roster(newest: newest ?? [], account: contact.account) {
+            try connection.query(
+                "SELECT encoded FROM contact_roster WHERE contact = ? ORDER BY sequence", .integer(contact.id)
+            ) { row throws(StoreError) in try row.blob(0) }
         }
     }
 
-    /// The other side has accepted, and says what it is called: once. A name that the person gave stays.
-    static func confirm(_ contact: Contact, claimed: String, in connection: Connection) throws(StoreError) {
-        guard contact.state == .requested else { return }
+    /// The other side has accepted.
+    ///
+    /// - Returns: whether that is news.
+    static func confirm(_ contact: Contact, in connection: Connection) throws(StoreError) -> Bool {
+        guard contact.state == .requested else { return false }
         try connection.execute(
             "UPDATE contact SET state = ? WHERE id = ?", .integer(Contact.State.confirmed.rawValue),
             .integer(contact.id))
-        guard !claimed.isEmpty else { return }
-        let free = try freeName(claimed, account: contact.account, except: contact.id, in: connection)
-        try connection.execute(
-            "UPDATE contact SET name = ? WHERE id = ? AND name_is_given = 0", .text(free), .integer(contact.id))
-    }
-
-    /// Gives a contact the name that the person chose, or one that is free and like it.
-    static func rename(_ contact: Contact, to name: String, in connection: Connection) throws(StoreError) {
-        let free = try freeName(name, account: contact.account, except: contact.id, in: connection)
-        try connection.execute(
-            "UPDATE contact SET name = ?, name_is_given = 1 WHERE id = ?", .text(free), .integer(contact.id))
+        return true
     }
 
     static func setVerified(_ contact: Int64, _ verified: Bool, in connection: Connection) throws(StoreError) {

@@ -178,6 +178,8 @@ struct Courier: Sendable {
         // The contact's roster says something else by now.
         var isOutdated = false
         var results: [(envelope: OutgoingEnvelope, failure: String?)] = []
+        let roster = try await state.store.read { try ContactRows.roster(of: contact, in: $0) }
+        let listed = Set(roster.devices.map(\.id.bytes))
         for (deposit, response) in zip(deposits, responses) {
             for (envelope, refusal) in zip(deposit, try Self.outcomes(of: response, count: deposit.count)) {
                 guard let refusal else {
@@ -189,7 +191,8 @@ struct Courier: Sendable {
                 if error.code == .mailboxFull || error.code == .nodeFull {
                     awaitAllClear(of: contact, over: connection)
                 }
-                if error.isTemporary {
+                // A node that does not know a listed device has another roster than this device: that is fetched first.
+                if error.isTemporary || (error.code == .unknownMailbox && listed.contains(envelope.device)) {
                     refusals.append(error)
                 } else {
                     state.logger.warning("a message was refused for good: \(error)")

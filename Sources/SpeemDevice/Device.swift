@@ -190,6 +190,8 @@ public final class Device: Sendable {
     /// What is to be done at an own node besides reading mail.
     func visit(_ node: OwnNode, over connection: ClientConnection) async throws {
         try await NodeVisit(state: state, connections: connections, node: node).run(over: connection)
+        let now = clock.milliseconds()
+        try await state.store.write { [state] in try HistorySync(state: state).resume(now: now, in: $0) }
         if try await reports.fetch(over: connection) { news.notify() }
     }
 

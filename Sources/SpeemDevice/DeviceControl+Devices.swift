@@ -120,6 +120,7 @@ struct HistoryProgress: Sendable {
         try connection.query(
             """
             SELECT device, total, (SELECT count(*) FROM message WHERE sent_ms >= since_ms), asked_ms = 0 FROM history
+            WHERE device = (SELECT linked_by FROM device) OR since_ms = 0
             """
         ) { row throws(StoreError) in
             (device: try row.blob(0), total: try row.integer(1), here: try row.integer(2), isOver: try row.flag(3))

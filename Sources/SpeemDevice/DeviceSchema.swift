@@ -12,6 +12,7 @@ enum DeviceSchema {
         // prekey_epoch: of the newest prekeys. prekey_number: the highest that a prekey was given. own_initiator: opens the
         // account's own nodes. recovery_key, recovery_psk: what nodes are told of the recovery grant. stamp: the highest
         // counter of a register that was seen. grants_version: counts the changes of node_grant and node_grant_revoked.
+        // linked_by: the own device that said yes to this one.
         """
         CREATE TABLE device (
             id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -24,6 +25,7 @@ enum DeviceSchema {
             recovery_key BLOB, recovery_psk BLOB,
             stamp INTEGER NOT NULL DEFAULT 0,
             grants_version INTEGER NOT NULL DEFAULT 0,
+            linked_by BLOB,
             rejected INTEGER NOT NULL DEFAULT 0
         ) STRICT
         """,
@@ -83,7 +85,6 @@ enum DeviceSchema {
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             account BLOB NOT NULL UNIQUE,
             name TEXT NOT NULL UNIQUE,
-            name_is_given INTEGER NOT NULL,
             state INTEGER NOT NULL,
             verified INTEGER NOT NULL DEFAULT 0,
             initiator INTEGER NOT NULL REFERENCES initiator (id),
@@ -221,15 +222,36 @@ enum DeviceSchema {
             device BLOB, envelope_id BLOB, header BLOB, body BLOB
         ) STRICT
         """,
-        // The history that is fetched from another own device.
+        // Other own devices: the oldest message that each may be given by this one, Unix milliseconds.
+        """
+        CREATE TABLE own_device (
+            device BLOB PRIMARY KEY, since_ms INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        // Exchanges of messages with other own devices that this one began. total: messages of the other one. asked_ms: when the
+        // last round went out or came in; 0 once nothing is left to ask for.
         """
         CREATE TABLE history (
             device BLOB PRIMARY KEY,
             session BLOB NOT NULL, since_ms INTEGER NOT NULL, total INTEGER NOT NULL DEFAULT 0,
-            received INTEGER NOT NULL DEFAULT 0, asked_ms INTEGER NOT NULL
+            asked_ms INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID
         """,
-        // Envelopes whose sender is not known yet: they stay on the node for a while.
+        // What is still to be exchanged: items of the other one that this device lacks, and messages that the other one lacks.
+        // asked: in the round that is not answered yet.
+        """
+        CREATE TABLE history_want (
+            device BLOB NOT NULL REFERENCES history (device) ON DELETE CASCADE,
+            item INTEGER NOT NULL, asked INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (device, item)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE history_give (
+            device BLOB NOT NULL REFERENCES history (device) ON DELETE CASCADE, message INTEGER NOT NULL,
+            PRIMARY KEY (device, message)
+        ) STRICT, WITHOUT ROWID
+        """,  // Envelopes whose sender is not known yet: they stay on the node for a while.
         """
         CREATE TABLE early_envelope (hash BLOB PRIMARY KEY, made INTEGER NOT NULL) STRICT, WITHOUT ROWID
         """,

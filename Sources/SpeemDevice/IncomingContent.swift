@@ -3,6 +3,7 @@ import SpeemIdentity
 import SpeemProtocol
 import SpeemSessions
 import SpeemStore
+import SpeemSync
 import SwiftProtobuf
 
 #if canImport(FoundationEssentials)
@@ -21,25 +22,30 @@ extension IncomingMail {
         if contact.isSelf, case .linkRequest(let request) = content.kind {
             return try takeLinkRequest([UInt8](request), session, in: connection)
         }
-        try requireListed(session.peer.device.id, contact, message.heads, in: connection)
-        try compare(message.heads, of: contact, in: connection)
-        // Before anything is sealed in answer: that goes on from this state.
+        let missedBy = try compare(message.heads, from: session.peer.device.id, of: contact, in: connection)
+        // Before any answer: it goes on from this state.
         try SessionRows.save(session, contact: contact.id, in: connection)
-        if contact.isSelf { return try applyOwn(content, message, from: session.peer.device.id, in: connection) }
+        if contact.isSelf {
+            return try applyOwn(content, message, from: session.peer.device.id, missedBy, in: connection)
+        }
         switch content.kind {
         case .text(let text):
+            try requireNew(message.id, of: contact, outgoing: false, in: connection)
             try MessageRows.insert(
                 contact: contact.id, id: message.id, outgoing: false, text: text.text,
                 sent: Int64(clamping: content.sentUnixMs), in: connection)
-            try forward(content, message, from: contact, in: connection)
+            try passOn(message.id, to: missedBy, in: connection)
             return (.text(contact: contact.id), message.id)
         case .receipt(let receipt):
             try take(receipt, from: contact, session.peer.device.id, in: connection)
             return (.receipt, nil)
         case .contactAccept(let bytes):
             let accept = try ContactAccept([UInt8](bytes))
-            try ContactRows.confirm(contact, claimed: accept.name, in: connection)
-            try OwnSync(state: state).queueCard(of: contact.id, in: connection)
+            let sync = OwnSync(state: state)
+            if try ContactRows.confirm(contact, in: connection) {
+                try sync.name(contact.account, accept.name, in: connection)
+            }
+            try sync.queueCard(of: contact.id, in: connection)
             return (.contactAccepted(contact: contact.id), nil)
         case .contactRequest(let request):
             try takeRequest([UInt8](request), from: session.peer, of: contact, in: connection)
@@ -74,43 +80,48 @@ extension IncomingMail {
 
     // MARK: Rosters
 
-    /// Receivers refuse senders outside the roster. One that a newer roster may list waits until it was fetched.
-    private func requireListed(
-        _ device: DeviceID, _ contact: Contact, _ heads: MessageHeads, in connection: Connection
-    ) throws {
+    /// Looks at the heads of a message. Senders outside the roster are refused; one that a newer roster may list waits until
+    /// it was fetched, and what is not known here is asked for. (A sender that is behind learns it from the heads of our
+    /// receipt.)
+    ///
+    /// - Returns: own devices that the sender did not know of: they get the message from here.
+    private func compare(
+        _ heads: MessageHeads, from device: DeviceID, of contact: Contact, in connection: Connection
+    ) throws -> [DeviceID] {
         let roster = try ContactRows.roster(of: contact, in: connection)
-        guard roster.device(device) == nil else { return }
-        guard !roster.contains(heads.sender) else {
-            throw Unwelcome(description: "the sending device is not in its account's roster")
+        switch RosterWatch.admission(of: device, naming: heads.sender, under: roster) {
+        case .accepted: break
+        case .refused: throw Unwelcome(description: "the sending device is not in its account's roster")
+        case .undecided:
+            throw Early(
+                description: "the sending device is not in the roster that is known of its account",
+                wanted: (contact.id, heads.sender))
         }
-        throw Early(
-            description: "the sending device is not in the roster that is known of its account",
-            wanted: (contact.id, heads.sender))
-    }
-
-    /// Heads that are not known are asked for. (A sender that is behind learns it from the heads of our receipt.)
-    private func compare(_ heads: MessageHeads, of contact: Contact, in connection: Connection) throws {
-        let roster = try ContactRows.roster(of: contact, in: connection)
+        let own = contact.isSelf ? roster : try OwnRoster.load(account: state.account, in: connection)
+        // A copy of a message to somebody else names their head, which says nothing of our own.
+        let ours = contact.isSelf ? MessageHeads(sender: heads.sender, recipient: heads.sender) : heads
+        let reaction = RosterWatch.reaction(of: state.id, to: ours, sender: roster, own: own)
+        if reaction.fetchesSender { try ContactRows.want(heads.sender, of: contact.id, in: connection) }
         // What a contact says of our roster is no news: every visit to an own node compares it.
-        if !roster.contains(heads.sender) { try ContactRows.want(heads.sender, of: contact.id, in: connection) }
+        return reaction.missedBy.filter { $0 != device }
     }
 
-    /// A sender that did not know our newest roster has left out devices that it lists: they get the text from this one.
-    private func forward(
-        _ content: WireContent, _ message: OpenedMessage, from contact: Contact, in connection: Connection
+    /// Nobody but whom a message was sent to knows its key, and may have passed it on, to be sent here as another's: one
+    /// message is in one conversation.
+    func requireNew(
+        _ id: MessageID, of contact: Contact, outgoing: Bool, in connection: Connection
     ) throws {
-        let roster = try OwnRoster.load(account: state.account, in: connection)
-        guard message.heads.recipient != roster.head,
-            let known = roster.entries.first(where: { $0.head == message.heads.recipient })
-        else { return }
-        for device in roster.devices where device.id != state.id && !known.devices.contains(device) {
-            let copy = WireSyncMessage.with {
-                $0.id = Data(message.id.bytes)
-                $0.conversation = Data(contact.account.bytes)
-                $0.sentUnixMs = content.sentUnixMs
-                $0.text = content.text.text
-            }
-            try OutgoingMail(state: state).queueSync(.with { $0.messages = [copy] }, only: device.id, in: connection)
+        guard try MessageRows.isElsewhere(id.bytes, contact: contact.id, outgoing: outgoing, in: connection) else {
+            return
+        }
+        throw Unwelcome(description: "the message is one of another conversation")
+    }
+
+    /// Gives a message to own devices that its sender did not know of.
+    func passOn(_ id: MessageID, to devices: [DeviceID], in connection: Connection) throws {
+        guard !devices.isEmpty, let message = try MessageRows.wire(id, in: connection) else { return }
+        for device in devices {
+            try OutgoingMail(state: state).queueSync(.with { $0.messages = [message] }, only: device, in: connection)
         }
     }
 
@@ -140,13 +151,14 @@ extension IncomingMail {
         let (request, invite) = try read(bytes, from: peer, in: connection)
         let offered = try offer(request, in: connection)
         let id = try ContactRows.insert(
-            account: peer.account, name: nil, claimed: request.name, state: .confirmed, initiator: offered.permanent,
+            account: peer.account, name: request.name, state: .confirmed, initiator: offered.permanent,
             roster: request.roster, in: connection)
         try RedeemRows.set(
             id, secret: request.reciprocalSecret, permanent: offered.permanent, oneTime: offered.oneTime,
             in: connection)
         try OwnInviteRows.use(invite, in: connection)
         try met(id, by: invite, device: peer.device.id, in: connection)
+        try OwnSync(state: state).name(peer.account, request.name, in: connection)
         guard let contact = try ContactRows.find(id, in: connection) else { throw DeviceError.damaged("a contact") }
         return contact
     }
@@ -161,6 +173,8 @@ extension IncomingMail {
             try RouteRows.make(contact, random: state.random, in: connection)
         }
         try SponsorRows.insertAll(contact: contact, state: state, in: connection)
+        // Before anything that the contact sends them; the way in follows.
+        try OwnSync(state: state).queueCard(of: contact, in: connection)
     }
 
     /// A contact has accepted an invite of ours too. When each accepts the other's at the same time, this is the answer
@@ -170,7 +184,9 @@ extension IncomingMail {
     ) throws {
         let (request, invite) = try read(bytes, from: peer, in: connection)
         try OwnInviteRows.use(invite, in: connection)
-        try ContactRows.confirm(contact, claimed: request.name, in: connection)
+        if try ContactRows.confirm(contact, in: connection) {
+            try OwnSync(state: state).name(contact.account, request.name, in: connection)
+        }
         try met(contact.id, by: invite, device: peer.device.id, in: connection)
         try OutgoingMail(state: state).queueAccept(to: contact, in: connection)
         // An offer that is being taken up already is as good.

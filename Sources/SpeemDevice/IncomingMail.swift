@@ -130,7 +130,8 @@ struct IncomingMail: Sendable {
         var wanted: (contact: Int64, head: RosterHead)?
     }
 
-    /// Envelopes that stay on the node at once because they are early.
+    /// Early envelopes whose age is written down. Those beyond them stay as well, for as long as the node keeps them, and
+    /// are looked at again together with these.
     private static let maxEarly: Int64 = 64
     /// Seconds that an early envelope is waited for: then it is refused.
     private static let earlyRetention: Int64 = 14 * 24 * 3600
@@ -143,11 +144,11 @@ struct IncomingMail: Sendable {
         let count = try connection.first("SELECT count(*) FROM early_envelope") { row throws(StoreError) in
             try row.integer(0)
         }
-        guard made != nil || count ?? 0 < Self.maxEarly, now - (made ?? now) <= Self.earlyRetention else {
-            return try reject(early, hash, in: connection)
+        guard now - (made ?? now) <= Self.earlyRetention else { return try reject(early, hash, in: connection) }
+        if made == nil, count ?? 0 < Self.maxEarly {
+            try connection.execute(
+                "INSERT INTO early_envelope (hash, made) VALUES (?, ?)", .blob(hash), .integer(now))
         }
-        try connection.execute(
-            "INSERT INTO early_envelope (hash, made) VALUES (?, ?) ON CONFLICT DO NOTHING", .blob(hash), .integer(now))
         // Anybody may say that it is one of the own devices; whether the own roster has changed is seen at the own nodes.
         if let (contact, head) = early.wanted, try ContactRows.own(in: connection).id != contact {
             try ContactRows.want(head, of: contact, in: connection)

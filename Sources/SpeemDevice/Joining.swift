@@ -208,10 +208,16 @@ public struct Joining: Sendable {
         await connections.close(attempt.oneTime)
         let connection = try await connections.connection(state.ownInitiator, at: attempt.node)
         try await fetchRoster(attempt, over: connection)
+        let now = clock.milliseconds()
         try await state.store.write { [state] connection in
             let roster = try OwnRoster.load(account: state.account, in: connection)
             guard roster.device(state.id) != nil else { throw DeviceError.noNode }
             try OwnNodeRows.follow(roster, in: connection)
+            try connection.execute("UPDATE device SET linked_by = ?", .blob(attempt.inviter.bytes))
+            for device in roster.devices where device.id != state.id {
+                // Whoever has linked this device need not be kept from anything.
+                try OwnDeviceRows.insert(device.id, since: device.id == attempt.inviter ? 0 : now, in: connection)
+            }
             try LinkAttempt.delete(in: connection)
         }
     }

@@ -70,18 +70,6 @@ enum LinkRows {
     static func forget(_ device: DeviceID, in connection: Connection) throws(StoreError) {
         try connection.execute("DELETE FROM link_request WHERE device = ?", .blob(device.bytes))
     }
-
-    /// The oldest message that `device` may be given, Unix milliseconds; nil when this device gives it none: it knows what
-    /// is allowed to the devices that it linked itself, and has nothing to hide from the one that linked it.
-    /// One that the recovery words have signed in may have all.
-    static func historySince(_ device: DeviceID, state: DeviceState, in connection: Connection) throws -> Int64? {
-        if let link = try answered(device, in: connection) { return link.historySince }
-        if try OwnRoster.load(account: state.account, in: connection).isRecovered(device) { return 0 }
-        let isSponsor = try connection.first("SELECT 1 FROM history WHERE device = ?", .blob(device.bytes)) {
-            row throws(StoreError) in try row.integer(0)
-        }
-        return isSponsor == nil ? nil : 0
-    }
 }
 
 extension IncomingMail {

@@ -185,6 +185,16 @@ enum MessageRows {
         }
     }
 
+    /// Whether a message is there in another conversation, or in the other direction.
+    static func isElsewhere(
+        _ id: [UInt8], contact: Int64, outgoing: Bool, in connection: Connection
+    ) throws(StoreError) -> Bool {
+        try connection.first(
+            "SELECT 1 FROM message WHERE message_id = ? AND (contact <> ? OR outgoing <> ?) LIMIT 1", .blob(id),
+            .integer(contact), .flag(outgoing)
+        ) { row throws(StoreError) in try row.integer(0) } != nil
+    }
+
     static func isKnown(_ id: [UInt8], in connection: Connection) throws(StoreError) -> Bool {
         try connection.first("SELECT 1 FROM message WHERE message_id = ? LIMIT 1", .blob(id)) {
             row throws(StoreError) in try row.integer(0)
@@ -193,7 +203,8 @@ enum MessageRows {
 
     /// Seconds that a mark waits for its message.
     private static let earlyRetention: Int64 = 120 * 24 * 3600
-    /// Marks that wait at the most: a bound on what somebody can make this device keep.
+    /// Marks that wait at the most: a bound on what somebody can make this device keep. Those that only own devices give
+    /// stay longest, so that no contact can bring back what was deleted.
     private static let maxEarly: Int64 = 20_000
 
     /// Joins what is told of a message to it, or keeps it until the message comes.
@@ -217,7 +228,7 @@ enum MessageRows {
         try connection.execute(
             """
             DELETE FROM early_mark WHERE message_id IN
-                (SELECT message_id FROM early_mark ORDER BY made DESC LIMIT -1 OFFSET ?)
+                (SELECT message_id FROM early_mark ORDER BY deleted DESC, seen DESC, made DESC LIMIT -1 OFFSET ?)
             """, .integer(maxEarly))
     }
 

@@ -3,6 +3,7 @@ import SpeemCrypto
 import SpeemIdentity
 import SpeemProtocol
 import SpeemStore
+import SpeemSync
 import SpeemTransport
 import SwiftProtobuf
 
@@ -45,9 +46,13 @@ struct NodeVisit: Sendable {
     /// - Returns: the node's epoch from now on.
     private func compareDisk(_ status: WireNodeState, over connection: ClientConnection) async throws -> [UInt8] {
         var epoch = [UInt8](status.nodeEpoch)
-        guard let known = node.epoch else { return epoch }
-        if known == epoch {
-            guard Int64(clamping: status.commitNumber) < node.commitNumber else { return epoch }
+        let judgement = NodeContinuity.judge(
+            NodeContinuity(epoch: epoch, commit: status.commitNumber),
+            known: node.epoch.map { NodeContinuity(epoch: $0, commit: UInt64(clamping: node.commitNumber)) })
+        switch judgement {
+        case .new, .onward: return epoch
+        case .anotherStore: break
+        case .wentBack:
             state.logger.error("the node's store has gone back: it was restored from an older copy")
             let response = try await connection.request(
                 .with { $0.nodeReset = .with { $0.nodeEpoch = status.nodeEpoch } })
@@ -61,6 +66,10 @@ struct NodeVisit: Sendable {
             try connection.execute(
                 "UPDATE own_node SET prekeys = 0, grants = NULL WHERE node_key = ?", .blob(key))
             try OutgoingRows.requeue(node: key, in: connection)
+            // What it had taken for own devices may be gone, too.
+            let others = try OwnRoster.load(account: state.account, in: connection).devices.map(\.id)
+            try HistorySync(state: state).compare(
+                with: others.filter { $0 != state.id }, now: WallClock.system.milliseconds(), in: connection)
             try NoticeRows.insert(
                 .words("a node of yours came back with an older disk, or a new one: what it has lost is brought again"),
                 in: connection)

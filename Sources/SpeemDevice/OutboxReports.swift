@@ -59,6 +59,11 @@ struct OutboxReports: Sendable {
             switch target.state {
             case .stored, .duplicate: try OutgoingRows.stored(envelope, in: connection)
             case .refused:
+                if target.refusal.code == .unknownMailbox || target.refusal.code == .nodeRetired,
+                    try OutgoingRows.takeBack(envelope, in: connection)
+                {
+                    continue
+                }
                 let error = RefusalError(target.refusal)
                 try OutgoingRows.failed(envelope, reason: error.description, in: connection)
             case .unspecified, .UNRECOGNIZED:

@@ -3,6 +3,7 @@ import SpeemIdentity
 import SpeemProtocol
 import SpeemSessions
 import SpeemStore
+import SpeemSync
 import SwiftProtobuf
 
 #if canImport(FoundationEssentials)
@@ -90,7 +91,8 @@ struct OutgoingMail: Sendable {
         let content = WireContent.with { $0.receipt = .with { $0.kind = .delivered } }
         let body = try MessageBody(sealing: content.encode(), random: state.random)
         var session = session
-        let header = try seal(body, in: &session, of: contact, for: contact, in: connection)
+        let header = try seal(body, in: &session, for: contact, in: connection)
+        try SessionRows.save(session, contact: contact.id, in: connection)
         let row = try OutgoingRows.insert(body, recipient: contact.id, in: connection)
         try OutgoingRows.insert(
             contact: contact.id, device: session.peer.device.id, message: body.id, keepUntilDelivered: false,
@@ -104,23 +106,28 @@ struct OutgoingMail: Sendable {
         var session = session
         for envelope in try OutgoingRows.unsealed(contact: contact.id, device: device, in: connection) {
             guard let recipient = try ContactRows.find(envelope.recipient, in: connection) else { continue }
-            let header = try seal(envelope.body, in: &session, of: contact, for: recipient, in: connection)
+            let header = try seal(envelope.body, in: &session, for: recipient, in: connection)
             try OutgoingRows.sealed(envelope.id, header: header, in: connection)
         }
+        try SessionRows.save(session, contact: contact.id, in: connection)
     }
 
-    /// The header of a body for the device of `session`, and the session's new state in the store.
+    /// The header of a body for the device of `session`.
     private func seal(
-        _ body: MessageBody, in session: inout Session, of contact: Contact, for recipient: Contact,
-        in connection: Connection
+        _ body: MessageBody, in session: inout Session, for recipient: Contact, in connection: Connection
     ) throws -> [UInt8] {
         let heads = MessageHeads(
             sender: try OwnRoster.load(account: state.account, in: connection).head,
             recipient: try ContactRows.roster(of: recipient, in: connection).head)
-        let header = try session.seal(
-            body, from: state.local, to: contact.isSelf ? recipient.account : nil, heads: heads, random: state.random)
-        try SessionRows.save(session, contact: contact.id, in: connection)
-        return header
+        return try seal(body, in: &session, for: recipient, heads: heads)
+    }
+
+    private func seal(
+        _ body: MessageBody, in session: inout Session, for recipient: Contact, heads: MessageHeads
+    ) throws -> [UInt8] {
+        let isCopy = session.peer.account != recipient.account || recipient.isSelf
+        return try session.seal(
+            body, from: state.local, to: isCopy ? recipient.account : nil, heads: heads, random: state.random)
     }
 
     /// - Parameters:
@@ -132,30 +139,58 @@ struct OutgoingMail: Sendable {
         copies: Bool = false, in connection: Connection
     ) throws -> MessageID {
         let body = try MessageBody(sealing: content.encode(), random: state.random)
-        let own = try ContactRows.own(in: connection)
-        var readers: [(contact: Contact, device: DeviceID)] = []
-        for reader in copies && !contact.isSelf ? [contact, own] : [contact] {
-            for device in try ContactRows.roster(of: reader, in: connection).devices
-            where device.id != state.id && (only == nil || device.id == only) {
-                readers.append((reader, device.id))
-            }
+        let ownRoster = try OwnRoster.load(account: state.account, in: connection)
+        let roster = contact.isSelf ? ownRoster : try ContactRows.roster(of: contact, in: connection)
+        guard let fanOut = FanOut(from: state.id, own: ownRoster, to: roster) else {
+            guard keepUntilDelivered else { return body.id }
+            throw DeviceError.refused("this device was removed from the account: it sends nothing any more")
         }
+        let own = try ContactRows.own(in: connection)
+        let readers =
+            fanOut.recipients.map { (contact, $0.id) }
+            + (copies || contact.isSelf ? fanOut.own.map { (own, $0.id) } : [])
+        let wanted = readers.filter { only == nil || $0.1 == only }
         // An account of one device has nobody to tell.
-        guard !readers.isEmpty else { return body.id }
+        guard !wanted.isEmpty else { return body.id }
         let row = try OutgoingRows.insert(body, recipient: contact.id, in: connection)
-        for (reader, device) in readers {
-            var header: [UInt8]?
-            // Behind what waits for a session: in its order.
-            if try OutgoingRows.unsealed(contact: reader.id, device: device, in: connection).isEmpty,
-                var session = try SessionRows.newest(contact: reader.id, device: device, in: connection)
-            {
-                header = try seal(body, in: &session, of: reader, for: contact, in: connection)
-            }
-            try OutgoingRows.insert(
-                contact: reader.id, device: device, message: body.id,
-                keepUntilDelivered: keepUntilDelivered && !reader.isSelf, envelopeID: state.random.bytes(32),
-                header: header, body: row, in: connection)
+        for (reader, device) in wanted {
+            try queue(
+                body, row: row, to: reader, device, for: contact, heads: fanOut.heads,
+                keepUntilDelivered: keepUntilDelivered && !reader.isSelf, in: connection)
         }
         return body.id
+    }
+
+    /// One envelope of a body; without a session with the device it waits for one.
+    private func queue(
+        _ body: MessageBody, row: Int64, to reader: Contact, _ device: DeviceID, for recipient: Contact,
+        heads: MessageHeads, keepUntilDelivered: Bool, in connection: Connection
+    ) throws {
+        var header: [UInt8]?
+        // Behind what waits for a session: in its order.
+        if try !OutgoingRows.isUnsealed(contact: reader.id, device: device, in: connection),
+            var session = try SessionRows.newest(contact: reader.id, device: device, in: connection)
+        {
+            header = try seal(body, in: &session, for: recipient, heads: heads)
+            try SessionRows.save(session, contact: reader.id, in: connection)
+        }
+        try OutgoingRows.insert(
+            contact: reader.id, device: device, message: body.id, keepUntilDelivered: keepUntilDelivered,
+            envelopeID: state.random.bytes(32), header: header, body: row, in: connection)
+    }
+
+    /// A newer roster of a contact came: what none of its devices has told to have goes to those that it lists now. What one
+    /// has is passed on by that one, and for a device that was linked later it is history.
+    func revise(for contact: Contact, _ roster: Roster, in connection: Connection) throws {
+        let own = try OwnRoster.load(account: state.account, in: connection)
+        let heads = MessageHeads(sender: own.head, recipient: roster.head)
+        for kept in try OutgoingRows.undelivered(contact: contact.id, in: connection) {
+            let (added, _) = FanOut.revised(targets: kept.targets, for: roster, except: state.id)
+            for device in added {
+                try queue(
+                    kept.body, row: kept.row, to: contact, device.id, for: contact, heads: heads,
+                    keepUntilDelivered: true, in: connection)
+            }
+        }
     }
 }

@@ -84,6 +84,49 @@ enum OutgoingRows {
         }
     }
 
+    static func isUnsealed(contact: Int64, device: DeviceID, in connection: Connection) throws(StoreError) -> Bool {
+        try connection.first(
+            """
+            SELECT 1 FROM outgoing WHERE contact = ? AND device = ? AND header IS NULL AND body IS NOT NULL LIMIT 1
+            """, .integer(contact), .blob(device.bytes)
+        ) { row throws(StoreError) in try row.integer(0) } != nil
+    }
+
+    /// A body that no device of the contact has told to have.
+    struct Undelivered: Sendable {
+        let row: Int64
+        let body: MessageBody
+        /// Devices that it is on its way to.
+        let targets: Set<DeviceID>
+    }
+
+    static func undelivered(contact: Int64, in connection: Connection) throws -> [Undelivered] {
+        let rows = try connection.query(
+            """
+            SELECT outgoing_body.id, outgoing_body.message_id, key, ciphertext FROM outgoing_body
+            WHERE recipient = ?1 AND EXISTS
+                (SELECT 1 FROM outgoing WHERE body = outgoing_body.id AND contact = ?1 AND keep_until_delivered = 1)
+                AND EXISTS (SELECT 1 FROM message WHERE message.message_id = outgoing_body.message_id AND outgoing = 1
+                    AND state < ?2 AND deleted = 0)
+            ORDER BY outgoing_body.id
+            """, .integer(contact), .integer(MessageState.delivered.rawValue)
+        ) { row throws(StoreError) in
+            (id: try row.integer(0), message: try row.blob(1), key: try row.secret(2), text: try row.blob(3))
+        }
+        return try rows.map { row in
+            let targets = try connection.query(
+                "SELECT device FROM outgoing WHERE contact = ? AND message_id = ?", .integer(contact),
+                .blob(row.message)
+            ) { row throws(StoreError) in try row.blob(0) }
+            return try DeviceError.stored("a body") {
+                Undelivered(
+                    row: row.id,
+                    body: try MessageBody(id: MessageID(row.message), ciphertext: row.text, key: row.key),
+                    targets: Set(try targets.map { try DeviceID($0) }))
+            }
+        }
+    }
+
     static func sealed(_ id: Int64, header: [UInt8], in connection: Connection) throws(StoreError) {
         try connection.execute("UPDATE outgoing SET header = ? WHERE id = ?", .blob(header), .integer(id))
     }
@@ -243,6 +286,23 @@ enum OutgoingRows {
         try connection.execute(
             "UPDATE outgoing SET state = 0, item = NULL, item_node = NULL WHERE state = 1 AND item_node = ?",
             .blob(node))
+    }
+
+    /// The contact's node does not know a device that is listed here: the contact's roster is fetched, and says who gets
+    /// instead what nobody has.
+    ///
+    /// - Returns: false when the device is not listed here either.
+    static func takeBack(_ envelope: OutgoingEnvelope, in connection: Connection) throws -> Bool {
+        let id = try connection.first("SELECT contact FROM outgoing WHERE id = ?", .integer(envelope.id)) {
+            row throws(StoreError) in try row.integer(0)
+        }
+        guard let contact = try id.flatMap({ try ContactRows.find($0, in: connection) }) else { return false }
+        let roster = try ContactRows.roster(of: contact, in: connection)
+        guard roster.devices.contains(where: { $0.id.bytes == envelope.device }) else { return false }
+        try connection.execute(
+            "UPDATE outgoing SET state = 0, item = NULL, item_node = NULL WHERE id = ?", .integer(envelope.id))
+        try ContactRows.want(roster.head, of: contact.id, in: connection)
+        return true
     }
 
     /// A device that is not listed any more gets nothing.

@@ -1,14 +1,19 @@
 import Logging
 import SpeemIdentity
 import SpeemStore
+import SpeemSync
 
 /// The account's own chain.
 enum OwnRoster {
     static func load(account: AccountPublicKey, in connection: Connection) throws -> Roster {
-        let entries = try connection.query("SELECT encoded FROM roster_entry ORDER BY sequence") {
+        let newest = try connection.first("SELECT encoded FROM roster_entry ORDER BY sequence DESC LIMIT 1") {
             row throws(StoreError) in try row.blob(0)
         }
-        return try DeviceError.stored("an own roster entry") { try Roster(verifying: entries, account: account) }
+        return try VerifiedRosters.roster(newest: newest ?? [], account: account) {
+            try connection.query("SELECT encoded FROM roster_entry ORDER BY sequence") { row throws(StoreError) in
+                try row.blob(0)
+            }
+        }
     }
 
     static func insert(_ entry: RosterEntry, in connection: Connection) throws(StoreError) {
@@ -23,7 +28,9 @@ enum OwnRoster {
     }
 
     /// Takes a chain that was judged to be the better one, with all that follows from it.
-    static func take(_ roster: Roster, state: DeviceState, in connection: Connection) throws {
+    static func take(
+        _ roster: Roster, state: DeviceState, now: Int64 = WallClock.system.milliseconds(), in connection: Connection
+    ) throws {
         let before = try load(account: state.account, in: connection)
         try connection.execute("DELETE FROM roster_entry")
         for entry in roster.entries { try insert(entry, in: connection) }
@@ -34,10 +41,10 @@ enum OwnRoster {
             try OutgoingRows.forget(device: device.id, contact: own.id, in: connection)
             try SponsorRows.forget(device: device.id, in: connection)
             try LinkRows.forget(device.id, in: connection)
-            try connection.execute("DELETE FROM history WHERE device = ?", .blob(device.id.bytes))
+            try OwnDeviceRows.forget(device.id, in: connection)
             try NoticeRows.insert(device.id == state.id ? .thisDeviceRemoved : .removed(device.id), in: connection)
         }
-        try RosterEffects(state: state).run(before: before, after: roster, in: connection)
+        try RosterEffects(state: state).run(before: before, after: roster, now: now, in: connection)
     }
 
     /// The home node was asked after another own device had named a head: it must have that.

@@ -26,6 +26,12 @@ struct OwnSync: Sendable {
         try queue(.with { $0.registers = [.init(key, register)] }, in: connection)
     }
 
+    /// Names a contact that has no name yet.
+    func name(_ account: AccountPublicKey, _ name: String, in connection: Connection) throws {
+        guard !name.isEmpty, try RegisterRows.find(.contactName(account), in: connection) == nil else { return }
+        try set(.contactName(account), to: Array(name.utf8), in: connection)
+    }
+
     /// Tells the others what became of messages.
     func queueMarks(_ marks: [WireSyncMessage], in connection: Connection) throws {
         var rest = marks[...]
@@ -42,24 +48,37 @@ struct OwnSync: Sendable {
         try queue(.with { $0.contacts = [try card(of: contact, in: connection)] }, in: connection)
     }
 
-    /// Everything but messages, for a device that was just linked.
+    /// Everything, for a device that was just linked: of the messages, what it may ask for.
     func queueWelcome(
         to device: DeviceID, history: Bool, since: Int64, in connection: Connection
     ) throws {
-        let registers = try RegisterRows.all(in: connection)
-        let mail = OutgoingMail(state: state)
-        for contact in try ContactRows.all(in: connection) {
-            let card = try card(of: contact, in: connection)
-            try mail.queueSync(.with { $0.contacts = [card] }, only: device, in: connection)
-        }
-        try mail.queueSync(
+        try queueState(to: device, in: connection)
+        try OutgoingMail(state: state).queueSync(
             .with {
-                $0.registers = registers.map { .init($0.key, $0.register) }
                 $0.linked = .with {
                     $0.history = history
                     $0.historySinceUnixMs = UInt64(clamping: since)
                 }
             }, only: device, in: connection)
+    }
+
+    /// Registers in one message at the most: of the longest keys and values they fill it by half.
+    private static let registersAtOnce = 128
+
+    /// Everything but messages, for one device.
+    func queueState(to device: DeviceID, in connection: Connection) throws {
+        let mail = OutgoingMail(state: state)
+        for contact in try ContactRows.all(in: connection) {
+            let card = try card(of: contact, in: connection)
+            try mail.queueSync(.with { $0.contacts = [card] }, only: device, in: connection)
+        }
+        var registers = try RegisterRows.all(in: connection)[...]
+        while !registers.isEmpty {
+            let part = registers.prefix(Self.registersAtOnce)
+            registers = registers.dropFirst(part.count)
+            try mail.queueSync(
+                .with { $0.registers = part.map { .init($0.key, $0.register) } }, only: device, in: connection)
+        }
     }
 
     private func queue(_ sync: WireSync, in connection: Connection) throws {
@@ -71,13 +90,21 @@ struct OwnSync: Sendable {
         try OwnRoster.load(account: state.account, in: connection).devices.count > 1
     }
 
+    /// Bytes of a chain in a card: two thirds of a message.
+    private static let rosterBytes = 64 * 1024
+
     func card(of contact: Contact, in connection: Connection) throws -> WireContactCard {
         let roster = try ContactRows.roster(of: contact, in: connection)
         let keys = try ContactKeyRows.all(of: contact.id, in: connection)
         let route = try RouteRows.find(contact.id, in: connection)
+        var bytes = 0
         return .with {
             $0.account = Data(contact.account.bytes)
-            $0.roster = roster.entries.map { Data($0.encoded) }
+            // What has no room is fetched from the contact's node.
+            $0.roster = roster.entries.map { Data($0.encoded) }.prefix { entry in
+                bytes += entry.count
+                return bytes <= Self.rosterBytes
+            }
             $0.name = contact.name
             $0.confirmed = contact.state == .confirmed
             $0.keys = keys
@@ -100,6 +127,23 @@ struct OwnSync: Sendable {
         }
     }
 
+    /// Gives what another own device said to all to devices that it did not know of. Who was listed by then and gets
+    /// something once more takes it as known.
+    func passOn(_ sync: WireSync, to devices: [DeviceID], in connection: Connection) throws {
+        guard sync.kind == nil else { return }
+        for device in devices {
+            guard let since = try OwnDeviceRows.since(device, in: connection) else { continue }
+            var rest = WireSync()
+            rest.registers = sync.registers
+            // It may be a part of a history that this device may not have.
+            rest.messages = sync.messages.filter { !$0.hasText || Int64(clamping: $0.sentUnixMs) >= since }
+            // A way in is for the device alone that it was made for.
+            rest.contacts = sync.contacts.filter(\.siblingSecret.isEmpty)
+            guard rest != WireSync() else { continue }
+            try OutgoingMail(state: state).queueSync(rest, only: device, in: connection)
+        }
+    }
+
     private func take(_ wire: WireSyncRegister, in connection: Connection) throws {
         guard let key = RegisterKey([UInt8](wire.key)), wire.value.count <= Register.maxValueBytes,
             wire.counter <= Stamp.maxCounter + 1
@@ -114,10 +158,8 @@ struct OwnSync: Sendable {
     func apply(_ key: RegisterKey, _ register: Register, in connection: Connection) throws {
         switch key {
         case .contactName(let account):
-            guard let contact = try ContactRows.find(account: account, in: connection),
-                let name = String(validating: register.value, as: UTF8.self), ContactName.problem(name) == nil
-            else { return }
-            try ContactRows.rename(contact, to: name, in: connection)
+            guard try ContactRows.find(account: account, in: connection) != nil else { return }
+            try ContactNames.settle(in: connection)
         case .contactVerified(let account):
             guard let contact = try ContactRows.find(account: account, in: connection) else { return }
             try ContactRows.setVerified(contact.id, register.value == [1], in: connection)
@@ -135,7 +177,7 @@ struct OwnSync: Sendable {
             if mine.judge(roster).isTaken {
                 try ContactRoster(state: state).take(roster, of: known, before: mine, in: connection)
             }
-            if card.confirmed { try ContactRows.confirm(known, claimed: "", in: connection) }
+            if card.confirmed { _ = try ContactRows.confirm(known, in: connection) }
             try ContactKeyRows.insert(card.keys, of: known.id, in: connection)
             if card.hasRoute { try RouteRows.take(card.route, of: known.id, in: connection) }
             try takeWay(card, to: known.id, in: connection)
@@ -146,8 +188,10 @@ struct OwnSync: Sendable {
             key: X25519.PrivateKey(random: state.random), preSharedKey: state.random.secret(32), in: connection)
         let name = ContactName.problem(card.name) == nil ? card.name : ""
         let id = try ContactRows.insert(
-            account: account, name: nil, claimed: name, state: card.confirmed ? .confirmed : .requested,
+            account: account, name: name, state: card.confirmed ? .confirmed : .requested,
             initiator: placeholder, roster: roster, in: connection)
+        // It may be longer than a card has room for.
+        try ContactRows.want(roster.head, of: id, in: connection)
         try ContactKeyRows.insert(card.keys, of: id, in: connection)
         if card.hasRoute { try RouteRows.take(card.route, of: id, in: connection) }
         for key in [RegisterKey.contactName(account), .contactVerified(account)] {
@@ -174,9 +218,10 @@ struct OwnSync: Sendable {
         let id = try MessageID([UInt8](wire.id))
         let account = try AccountPublicKey([UInt8](wire.conversation))
         let progress = wire.outgoing ? MessageState(progress: wire.progress) : nil
-        if wire.hasText, try !MessageRows.isKnown(id.bytes, in: connection),
-            let contact = try ContactRows.find(account: account, in: connection), !contact.isSelf
-        {
+        if wire.hasText, account != state.account, try !MessageRows.isKnown(id.bytes, in: connection) {
+            guard let contact = try ContactRows.find(account: account, in: connection) else {
+                throw IncomingMail.Early(description: "the conversation is with no contact of this device yet")
+            }
             try MessageRows.insert(
                 contact: contact.id, id: id, outgoing: wire.outgoing, text: wire.text,
                 sent: Int64(clamping: wire.sentUnixMs), state: wire.outgoing ? .queued : nil, in: connection)
@@ -237,19 +282,24 @@ extension MessageState {
 extension IncomingMail {
     /// A message of another own device: to this account, or a copy of one to somebody else.
     func applyOwn(
-        _ content: WireContent, _ message: OpenedMessage, from device: DeviceID, in connection: Connection
+        _ content: WireContent, _ message: OpenedMessage, from device: DeviceID, _ missedBy: [DeviceID],
+        in connection: Connection
     ) throws -> Opened {
         switch content.kind {
         case .sync(let sync):
             guard message.recipient == state.account else { throw Unwelcome(description: "a copy of a sync message") }
-            try OwnSync(state: state).apply(sync, from: device, now: now, in: connection)
+            let own = OwnSync(state: state)
+            try own.apply(sync, from: device, now: now, in: connection)
+            try own.passOn(sync, to: missedBy, in: connection)
             return (.synchronised, nil)
         case .text(let text):
             guard let contact = try ContactRows.find(account: message.recipient, in: connection), !contact.isSelf
             else { throw Early(description: "the recipient is no contact of this device yet") }
+            try requireNew(message.id, of: contact, outgoing: true, in: connection)
             try MessageRows.insert(
                 contact: contact.id, id: message.id, outgoing: true, text: text.text,
                 sent: Int64(clamping: content.sentUnixMs), state: .queued, in: connection)
+            try passOn(message.id, to: missedBy, in: connection)
             return (.synchronised, nil)
         case .receipt: return (.synchronised, nil)
         case .contactRequest, .contactAccept, .linkRequest, .grantNotice:

@@ -53,7 +53,7 @@ public enum Recovery {
             let connections = NodeConnections(state: state, group: group, clock: clock)
             do {
                 let roster = try await list(state, account, node, others, connections)
-                try await store.write { try keep(roster, account, name: name, state: state, in: $0) }
+                try await store.write { try keep(roster, account, name: name, state: state, now: clock.milliseconds(), in: $0) }
             } catch {
                 await connections.shutDown()
                 throw error
@@ -69,7 +69,8 @@ public enum Recovery {
     /// What this device keeps once it is listed: of a new store, of one whose link was never finished, or of a device that
     /// was removed.
     private static func keep(
-        _ roster: Roster, _ account: AccountKey, name: String, state: DeviceState, in connection: Connection
+        _ roster: Roster, _ account: AccountKey, name: String, state: DeviceState, now: Int64,
+        in connection: Connection
     ) throws {
         let grant = account.recoveryGrant
         try connection.execute(
@@ -97,6 +98,11 @@ public enum Recovery {
         try OwnSync(state: state).set(.deviceName(state.id), to: Array(free.utf8), in: connection)
         for contact in try ContactRows.all(in: connection) {
             try OutgoingMail(state: state).queueNotice(to: contact, in: connection)
+        }
+        // Whatever the others have is asked for.
+        for device in roster.devices where device.id != state.id {
+            try OwnDeviceRows.insert(device.id, since: now, in: connection)
+            try HistorySync(state: state).begin(since: 0, with: device.id, now: now, in: connection)
         }
     }
 

@@ -7,13 +7,16 @@ import SpeemSync
 struct RosterEffects: Sendable {
     let state: DeviceState
 
-    func run(before: Roster, after: Roster, in connection: Connection) throws {
+    func run(before: Roster, after: Roster, now: Int64, in connection: Connection) throws {
         // A device that was just linked itself need not be told who was there before it.
         guard before.device(state.id) != nil, after.device(state.id) != nil else { return }
         for device in after.devices where before.device(device.id) == nil {
             try NoticeRows.insert(.linked(device.id), in: connection)
-            try welcome(device.id, after, in: connection)
+            try welcome(device.id, after, now: now, in: connection)
         }
+        // What a removed device sent last may have reached some own devices and not others.
+        try HistorySync(state: state).compare(
+            with: RosterWatch.compares(state.id, old: before, new: after, own: after), now: now, in: connection)
         let common = zip(before.entries, after.entries).prefix { $0.head == $1.head }.count
         let mine = zip(after.entries, after.entries.dropFirst()).dropFirst(max(common - 1, 0)).filter { isMine($1) }
         guard !mine.isEmpty else { return }
@@ -38,15 +41,23 @@ struct RosterEffects: Sendable {
 
     /// What a new device has to know is told by the device whose person has said yes. To one that the recovery words have
     /// signed in all others tell it, because any of them may be lost.
-    private func welcome(_ device: DeviceID, _ roster: Roster, in connection: Connection) throws {
+    ///
+    /// What it may have of the past each device decides for itself: the one whose person has said yes knows what was allowed,
+    /// all others give what was written since they first saw it listed.
+    private func welcome(
+        _ device: DeviceID, _ roster: Roster, now: Int64, in connection: Connection
+    ) throws {
         let since: Int64?
         if let link = try LinkRows.answered(device, in: connection) {
             since = link.historySince
+            try OwnDeviceRows.allow(device, since: since ?? now, in: connection)
             let name = try DeviceNames.free(link.name, of: roster, in: connection)
             try OwnSync(state: state).set(.deviceName(device), to: Array(name.utf8), in: connection)
         } else if roster.isRecovered(device) {
             since = 0
+            try OwnDeviceRows.insert(device, since: 0, in: connection)
         } else {
+            try OwnDeviceRows.insert(device, since: now, in: connection)
             return
         }
         try OwnSync(state: state).queueWelcome(

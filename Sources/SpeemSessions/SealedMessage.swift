@@ -54,19 +54,6 @@ struct MessageKeys: Sendable, Equatable {
     }
 }
 
-/// The roster heads that a message was sent under.
-public struct MessageHeads: Sendable, Hashable {
-    /// The sender's newest.
-    public let sender: RosterHead
-    /// The recipient's newest that the sender knows.
-    public let recipient: RosterHead
-
-    public init(sender: RosterHead, recipient: RosterHead) {
-        self.sender = sender
-        self.recipient = recipient
-    }
-}
-
 /// A header that was unsealed; its ratchet message is not decrypted yet.
 ///
 ///     version 1 | kind 1 | session id 16

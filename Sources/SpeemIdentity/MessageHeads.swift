@@ -1,5 +1,3 @@
-public import SpeemIdentity
-
 /// The rosters under which a message was sent: the newest entries that the sending device knew.
 public struct MessageHeads: Sendable, Hashable {
     /// Of the sender's account.
