@@ -146,7 +146,8 @@ struct OutgoingMail: Sendable {
         for (reader, device) in readers {
             var header: [UInt8]?
             // Behind what waits for a session: in its order.
-            if try OutgoingRows.unsealed(contact: reader.id, device: device, in: connection).isEmpty,
+            if try !SessionRows.areDistrusted(reader.id, in: connection),
+                try OutgoingRows.unsealed(contact: reader.id, device: device, in: connection).isEmpty,
                 var session = try SessionRows.newest(contact: reader.id, device: device, in: connection)
             {
                 header = try seal(body, in: &session, of: reader, for: contact, in: connection)

@@ -66,7 +66,7 @@ actor TestNode {
 
     var address: (host: String, port: Int) { ("127.0.0.1", Int(port)) }
 
-    func start() async throws {
+    func config() throws -> Config {
         let text = """
             role = "node"
             data = "\(folder.path)"
@@ -77,8 +77,11 @@ actor TestNode {
             handshake_timeout = "60s"
             \(limits)
             """
-        let config = try Config.parse(Array(text.utf8), file: folder.path + ".toml", home: nil)
-        let service = try await NodeService.start(config, logger: quietLogger)
+        return try Config.parse(Array(text.utf8), file: folder.path + ".toml", home: nil)
+    }
+
+    func start() async throws {
+        let service = try await NodeService.start(try config(), logger: quietLogger)
         claim = service.announcement.claim
         entry = entry ?? claim?.node
         let group = ServiceGroup(services: [service], logger: quietLogger)
