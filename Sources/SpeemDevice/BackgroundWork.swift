@@ -18,6 +18,7 @@ struct BackgroundWork: Sendable {
 
     /// Until the task is cancelled.
     func run() async {
+        await device.carryWithdrawals()
         await withDiscardingTaskGroup { group in
             group.addTask { await readMail() }
             group.addTask { await send() }
@@ -126,7 +127,10 @@ struct BackgroundWork: Sendable {
             case .mailWaiting, .allClear, nil: break
             }
         }
-        if !envelopes.isEmpty { try await device.reader.take(envelopes, over: connection) }
+        if !envelopes.isEmpty {
+            try await device.reader.take(envelopes, over: connection)
+            await device.carryWithdrawals()
+        }
         if !reports.isEmpty {
             try await device.reports.take(reports, over: connection)
             device.news.notify()
@@ -184,6 +188,7 @@ struct BackgroundWork: Sendable {
                 outcome.wait(error)
             }
             device.lookAgain.notify()
+            await device.carryWithdrawals()
             guard outcome.isWaiting else { return }
             if outcome.stored > 0 || outcome.queued > 0 { retry = Self.firstRetry }
             await Self.sleep(max(Self.jittered(retry), outcome.retryAfter), orUntil: again)

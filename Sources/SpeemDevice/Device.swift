@@ -4,6 +4,7 @@ public import SpeemConfig
 public import SpeemIdentity
 import SpeemStore
 import SpeemTransport
+import Synchronization
 
 /// A reader device, from its store to its connections.
 public final class Device: Sendable {
@@ -31,6 +32,8 @@ public final class Device: Sendable {
     let nodesChanged = Signal()
     /// What was left on a node may be opened now.
     let lookAgain = Signal()
+    /// The version of the grants that the own nodes were last brought.
+    private let carried = Mutex<Int64?>(nil)
 
     /// Makes the identity in a new store, and returns the account's recovery words, to be shown once.
     ///
@@ -136,6 +139,7 @@ public final class Device: Sendable {
     /// daemon runs.
     public func sync() async -> SyncReport {
         var report = SyncReport()
+        await carryWithdrawals()
         // At the same time: when the own node is away, what waits for others still goes out.
         async let sent = deliverAll()
         await read(&report)
@@ -148,6 +152,7 @@ public final class Device: Sendable {
                 outcome = await deliverAll()
             }
         }
+        await carryWithdrawals()
         if outcome.isWaiting { report.problem = outcome.reason }
         if outcome.queued > 0 { await awaitReports() }
         return report
@@ -193,6 +198,24 @@ public final class Device: Sendable {
         let now = clock.milliseconds()
         try await state.store.write { [state] in try HistorySync(state: state).resume(now: now, in: $0) }
         if try await reports.fetch(over: connection) { news.notify() }
+    }
+
+    /// Carries what was withdrawn since the last time, such as the ways in of a contact's removed device, at once.
+    func carryWithdrawals() async {
+        do {
+            let version = try await NodeGrantRows.version(state)
+            guard
+                let before = carried.withLock({ carried in
+                    defer { carried = version }
+                    return carried
+                }), before != version
+            else { return }
+            await carryGrants()
+            let now = try await NodeGrantRows.version(state)
+            carried.withLock { $0 = now }
+        } catch {
+            state.logger.error("grants cannot be read: \(error)")
+        }
     }
 
     /// Sees to it that all own nodes have the same grants: a contact that one lets in, the others let in, too.

@@ -76,8 +76,8 @@ enum DeviceSchema {
         """,
         "CREATE TABLE node_grant_revoked (initiator_key BLOB PRIMARY KEY) STRICT, WITHOUT ROWID",
         // is_self: the account's own other devices. redeem_secret: of the invite that was offered, until it is redeemed;
-        // redeem_one_time: its key; redeem_key: the permanent one that it is redeemed for. renew: our next message begins a
-        // new session. problem: why nothing can be brought to the contact any more. wanted_head: a head that a message named
+        // redeem_one_time: its key; redeem_key: the permanent one that it is redeemed for. renew: 1 when our next message begins a
+        // new session, 2 when nothing goes out in the old ones. problem: why nothing can be brought to the contact any more. wanted_head: a head that a message named
         // and the known chain has not. alarm: what is wrong with the contact's chain. route, route_key, route_psk: of the own
         // nodes to the contact; route_state: RouteState.
         """

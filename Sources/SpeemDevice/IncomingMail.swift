@@ -159,7 +159,7 @@ struct IncomingMail: Sendable {
     /// A new session with the sender begins with our next word, and its own next one follows there; once for a session.
     private func renew(_ lost: Lost, in connection: Connection) throws(StoreError) {
         guard try SessionRows.isNewest(lost.session, in: connection) else { return }
-        try connection.execute("UPDATE contact SET renew = 1 WHERE id = ?", .integer(lost.contact))
+        try connection.execute("UPDATE contact SET renew = max(renew, 1) WHERE id = ?", .integer(lost.contact))
     }
 
     private func reject(_ error: any Error, _ hash: [UInt8], in connection: Connection) throws(StoreError) -> Opened {

@@ -242,6 +242,13 @@ enum NodeGrantRows {
         } != nil
     }
 
+    static func version(_ state: DeviceState) async throws -> Int64 {
+        try await state.store.read { connection in
+            try connection.first("SELECT grants_version FROM device") { row throws(StoreError) in try row.integer(0) }
+                ?? 0
+        }
+    }
+
     static func changed(in connection: Connection) throws(StoreError) {
         try connection.execute("UPDATE device SET grants_version = grants_version + 1")
     }

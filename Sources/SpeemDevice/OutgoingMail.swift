@@ -168,7 +168,8 @@ struct OutgoingMail: Sendable {
     ) throws {
         var header: [UInt8]?
         // Behind what waits for a session: in its order.
-        if try !OutgoingRows.isUnsealed(contact: reader.id, device: device, in: connection),
+        if try !SessionRows.areDistrusted(reader.id, in: connection),
+            try !OutgoingRows.isUnsealed(contact: reader.id, device: device, in: connection),
             var session = try SessionRows.newest(contact: reader.id, device: device, in: connection)
         {
             header = try seal(body, in: &session, for: recipient, heads: heads)

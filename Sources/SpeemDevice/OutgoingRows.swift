@@ -150,7 +150,7 @@ enum OutgoingRows {
             """
             SELECT DISTINCT contact FROM outgoing WHERE state = 0 AND failure IS NULL
             UNION SELECT id FROM contact
-                WHERE redeem_secret IS NOT NULL OR renew = 1 OR (wanted_head IS NOT NULL AND is_self = 0)
+                WHERE redeem_secret IS NOT NULL OR renew <> 0 OR (wanted_head IS NOT NULL AND is_self = 0)
                     OR route_state = 1
             UNION SELECT contact FROM sponsored WHERE state = 0 ORDER BY 1
             """
@@ -163,7 +163,7 @@ enum OutgoingRows {
             """
             SELECT 1 FROM outgoing WHERE contact = ?1 AND header IS NULL AND failure IS NULL
             UNION ALL SELECT 1 FROM contact
-                WHERE id = ?1 AND (renew = 1 OR route_state = 1 OR (wanted_head IS NOT NULL AND is_self = 0))
+                WHERE id = ?1 AND (renew <> 0 OR route_state = 1 OR (wanted_head IS NOT NULL AND is_self = 0))
             UNION ALL SELECT 1 FROM sponsored WHERE contact = ?1 AND state = 0 LIMIT 1
             """, .integer(contact)
         ) { row throws(StoreError) in try row.integer(0) } != nil

@@ -87,9 +87,9 @@ public enum Recovery {
             for entry in roster.entries { try OwnRoster.insert(entry, in: connection) }
             try OwnNodeRows.follow(roster, in: connection)
         } else {
-            try OwnRoster.take(roster, state: state, in: connection)
             // Whoever has noticed the removal has closed the sessions with this device, and its nodes the mailbox.
-            try connection.execute("UPDATE contact SET renew = 1")
+            try SessionRows.distrust(random: state.random, in: connection)
+            try OwnRoster.take(roster, state: state, in: connection)
             try connection.execute("UPDATE own_node SET prekeys = 0, grants = NULL")
         }
         let free =

@@ -10,15 +10,19 @@ struct RosterEffects: Sendable {
     func run(before: Roster, after: Roster, now: Int64, in connection: Connection) throws {
         // A device that was just linked itself need not be told who was there before it.
         guard before.device(state.id) != nil, after.device(state.id) != nil else { return }
-        for device in after.devices where before.device(device.id) == nil {
-            try NoticeRows.insert(.linked(device.id), in: connection)
-            try welcome(device.id, after, now: now, in: connection)
+        let common = zip(before.entries, after.entries).prefix { $0.head == $1.head }.count
+        let steps = zip(after.entries, after.entries.dropFirst()).dropFirst(max(common - 1, 0))
+        for device in after.devices.map(\.id) where device != state.id {
+            if before.device(device) == nil { try NoticeRows.insert(.linked(device), in: connection) }
+            // Also one that was removed and signed in again in between: what others had of it is gone.
+            guard steps.contains(where: { $0.lists(device) == nil && $1.lists(device) != nil }) else { continue }
+            try SponsorRows.forget(device: device, in: connection)
+            try welcome(device, after, now: now, in: connection)
         }
         // What a removed device sent last may have reached some own devices and not others.
         try HistorySync(state: state).compare(
             with: RosterWatch.compares(state.id, old: before, new: after, own: after), now: now, in: connection)
-        let common = zip(before.entries, after.entries).prefix { $0.head == $1.head }.count
-        let mine = zip(after.entries, after.entries.dropFirst()).dropFirst(max(common - 1, 0)).filter { isMine($1) }
+        let mine = steps.filter { isMine($1) }
         guard !mine.isEmpty else { return }
         let haveRemoved = mine.contains { before, entry in
             before.devices.contains { device in entry.lists(device.id) == nil }
@@ -51,7 +55,9 @@ struct RosterEffects: Sendable {
         if let link = try LinkRows.answered(device, in: connection) {
             since = link.historySince
             try OwnDeviceRows.allow(device, since: since ?? now, in: connection)
-            let name = try DeviceNames.free(link.name, of: roster, in: connection)
+            let name =
+                try DeviceNames.name(of: device, ifGivenIn: connection)
+                ?? DeviceNames.free(link.name, of: roster, in: connection)
             try OwnSync(state: state).set(.deviceName(device), to: Array(name.utf8), in: connection)
         } else if roster.isRecovered(device) {
             since = 0

@@ -1,3 +1,4 @@
+import SpeemCrypto
 import SpeemIdentity
 import SpeemSessions
 import SpeemStore
@@ -54,6 +55,27 @@ enum SessionRows {
             DELETE FROM session WHERE contact = ?1 AND device = ?2 AND id NOT IN
                 (SELECT id FROM session WHERE contact = ?1 AND device = ?2 ORDER BY used DESC LIMIT ?3)
             """, .integer(contact), .blob(device.bytes), .integer(Int64(perDevice)))
+    }
+
+    /// Others may have closed all sessions with this device. Whoever has not may go on in them; what goes out waits for
+    /// new ones, also what was sealed in these and may not have been opened.
+    static func distrust(random: some RandomSource, in connection: Connection) throws(StoreError) {
+        try connection.execute("UPDATE contact SET renew = 2")
+        let sealed = try connection.query(
+            "SELECT id FROM outgoing WHERE failure IS NULL AND header IS NOT NULL AND body IS NOT NULL"
+        ) { row throws(StoreError) in try row.integer(0) }
+        for id in sealed {
+            try connection.execute(
+                "UPDATE outgoing SET header = NULL, state = 0, item = NULL, item_node = NULL, envelope_id = ? WHERE id = ?",
+                .blob(random.bytes(32)), .integer(id))
+        }
+    }
+
+    /// Whether what goes out to a contact waits for new sessions.
+    static func areDistrusted(_ contact: Int64, in connection: Connection) throws(StoreError) -> Bool {
+        try connection.first("SELECT 1 FROM contact WHERE id = ? AND renew = 2", .integer(contact)) {
+            row throws(StoreError) in try row.integer(0)
+        } != nil
     }
 
     /// Ends all sessions with a device.

@@ -67,6 +67,9 @@ final class CuttingProxy: Sendable {
     /// From now on only so many bytes come back from the server; nil for all.
     func allow(_ bytes: Int?) { shared.allowed.withLock { $0 = bytes ?? .max } }
 
+    /// Whether no byte more comes back.
+    var isSpent: Bool { shared.allowed.withLock { $0 == 0 } }
+
     /// Bytes that have come back from the server so far.
     var passed: Int { shared.passed.withLock { $0 } }
 

@@ -52,6 +52,8 @@ actor TestNode {
     private var services: ServiceGroup?
     private var running: Task<Void, any Error>?
     private(set) var claim: Invite?
+    /// As the first claim invite names it.
+    private(set) var entry: NodeEntry?
 
     /// - Parameters:
     ///   - advertise: an address for invites other than the node's own.
@@ -64,7 +66,7 @@ actor TestNode {
 
     var address: (host: String, port: Int) { ("127.0.0.1", Int(port)) }
 
-    func start() async throws {
+    func config() throws -> Config {
         let text = """
             role = "node"
             data = "\(folder.path)"
@@ -75,9 +77,13 @@ actor TestNode {
             handshake_timeout = "60s"
             \(limits)
             """
-        let config = try Config.parse(Array(text.utf8), file: folder.path + ".toml", home: nil)
-        let service = try await NodeService.start(config, logger: quietLogger)
+        return try Config.parse(Array(text.utf8), file: folder.path + ".toml", home: nil)
+    }
+
+    func start() async throws {
+        let service = try await NodeService.start(try config(), logger: quietLogger)
         claim = service.announcement.claim
+        entry = entry ?? claim?.node
         let group = ServiceGroup(services: [service], logger: quietLogger)
         services = group
         running = Task { try await group.run() }
@@ -96,12 +102,24 @@ struct TestDevice: Sendable {
     private let folder = Folder()
     let config: Config
     let name: String
+    /// The account's, of its first device.
+    let words: RecoveryWords?
 
     init(_ name: String) async throws {
         self.name = name
-        let text = "role = \"device\"\ndata = \"\(folder.path)\"\nname = \"\(name)\"\n"
+        let text =
+            "role = \"device\"\ndata = \"\(folder.path)\"\nname = \"\(name)\"\n[device]\nname = \"\(name)-1\"\n"
         config = try Config.parse(Array(text.utf8), file: folder.path + ".toml", home: nil)
-        _ = try await Device.initialise(config)
+        words = try await Device.initialise(config)
+    }
+
+    /// A device that is to be linked to an account, or signed in.
+    init(new name: String) throws {
+        self.name = name
+        let text =
+            "role = \"device\"\ndata = \"\(folder.path)\"\n[device]\nname = \"\(name)\"\n"
+        config = try Config.parse(Array(text.utf8), file: folder.path + ".toml", home: nil)
+        words = nil
     }
 
     /// Opens the device for the time of `body`.
