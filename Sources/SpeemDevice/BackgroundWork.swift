@@ -106,11 +106,13 @@ struct BackgroundWork: Sendable {
         var envelopes: [WireEnvelope] = []
         var reports: [WireOutboxItem] = []
         var isRosterNews = false
+        var areGrantsNews = false
         for push in pushes {
             switch push.kind {
             case .envelope(let envelope): envelopes.append(envelope)
             case .outboxReport(let item): reports.append(item)
             case .rosterChanged: isRosterNews = true
+            case .grantsChanged: areGrantsNews = true
             case .mailWaiting, .allClear, nil: break
             }
         }
@@ -119,6 +121,7 @@ struct BackgroundWork: Sendable {
             try await device.reports.take(reports, over: connection)
             device.news.notify()
         }
+        if areGrantsNews { await device.carryGrants() }
         if isRosterNews {
             try await RosterFlow(state: device.state, connections: device.connections).fetch(over: connection)
             device.nodesChanged.notify()
