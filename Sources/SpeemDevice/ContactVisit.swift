@@ -100,10 +100,12 @@ struct ContactVisit: Sendable {
         let node = node
         for sponsored in try await state.store.read({ try SponsorRows.made(contact: contact.id, in: $0) }) {
             let keys = InviteKeys(secret: sponsored.secret)
+            // The contact's node may have been away for long: the other device still has its time.
+            let expires = max(sponsored.expires, now + SponsorRows.lifetime / 2)
             let response = try await connection.request(
                 .with {
                     $0.inviteRegister = .init(
-                        .sibling, keys, lifetime: SponsorRows.lifetime, expires: now + SponsorRows.lifetime)
+                        .sibling, keys, lifetime: expires - now, expires: expires)
                 })
             let outcome = try Self.isDone(response)
             try await state.store.write { connection in
