@@ -98,10 +98,15 @@ struct TestDevice: Sendable {
     let name: String
 
     init(_ name: String) async throws {
+        try self.init(empty: name)
+        _ = try await Device.initialise(config)
+    }
+
+    /// Without a store.
+    init(empty name: String) throws {
         self.name = name
         let text = "role = \"device\"\ndata = \"\(folder.path)\"\nname = \"\(name)\"\n"
         config = try Config.parse(Array(text.utf8), file: folder.path + ".toml", home: nil)
-        _ = try await Device.initialise(config)
     }
 
     /// Opens the device for the time of `body`.
