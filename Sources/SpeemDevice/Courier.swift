@@ -93,6 +93,10 @@ struct Courier: Sendable {
                 outcome.wait(error)
             }
         }
+        let now = clock.seconds()
+        if try await state.store.read({ try SponsorRows.isDue(id, now: now, in: $0) }) {
+            try await state.store.write { [state] in try OwnSync(state: state).askForWay(to: id, now: now, in: $0) }
+        }
         guard let contact = try await state.store.read({ try ContactRows.find(id, in: $0) }) else { return }
         if let problem = contact.problem {
             return try await state.store.write { connection in

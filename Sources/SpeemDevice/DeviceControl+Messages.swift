@@ -21,7 +21,13 @@ extension DeviceControl {
         }
         device.news.notify()
         let device = device
+        // Without a daemon nobody else brings the copies for the other own devices.
+        let own = isDaemon ? nil : try await device.state.store.read { try ContactRows.own(in: $0).id }
+        async let copies: Void? = Deadline.wait(Self.patience) {
+            if let own { _ = try? await device.courier.deliver(to: own) }
+        }
         let outcome = await Deadline.wait(Self.patience) { try? await device.courier.deliver(to: contact.id) } ?? nil
+        _ = await copies
         device.work.notify()
         var state = try await device.state.store.read { try MessageRows.state(of: id, in: $0) } ?? .waiting
         if state == .queued { state = try await afterQueued(id) }

@@ -79,7 +79,8 @@ enum DeviceSchema {
         // redeem_one_time: its key; redeem_key: the permanent one that it is redeemed for. renew: 1 when our next message begins a
         // new session, 2 when nothing goes out in the old ones. problem: why nothing can be brought to the contact any more. wanted_head: a head that a message named
         // and the known chain has not. alarm: what is wrong with the contact's chain. route, route_key, route_psk: of the own
-        // nodes to the contact; route_state: RouteState.
+        // nodes to the contact; route_state: RouteState. way_asked: NULL once this device has a key at the contact's nodes; else
+        // when another own device was last asked to make a way in, Unix seconds.
         """
         CREATE TABLE contact (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -97,7 +98,8 @@ enum DeviceSchema {
             wanted_head BLOB,
             alarm TEXT,
             route BLOB, route_key BLOB, route_psk BLOB,
-            route_state INTEGER NOT NULL DEFAULT 0
+            route_state INTEGER NOT NULL DEFAULT 0,
+            way_asked INTEGER
         ) STRICT
         """,
         """

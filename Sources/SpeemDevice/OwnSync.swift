@@ -81,6 +81,17 @@ struct OwnSync: Sendable {
         }
     }
 
+    /// This device has no way in at the contact's nodes: the one that made it was too late, or is not listed any more.
+    func askForWay(to contact: Int64, now: Int64, in connection: Connection) throws {
+        guard try SponsorRows.isDue(contact, now: now, in: connection),
+            let found = try ContactRows.find(contact, in: connection)
+        else { return }
+        try SponsorRows.missing(contact, since: now, in: connection)
+        var card = try card(of: found, in: connection)
+        card.needsWay = true
+        try queue(.with { $0.contacts = [card] }, in: connection)
+    }
+
     private func queue(_ sync: WireSync, in connection: Connection) throws {
         guard try hasOthers(in: connection) else { return }
         try OutgoingMail(state: state).queueSync(sync, in: connection)
@@ -115,14 +126,17 @@ struct OwnSync: Sendable {
     // MARK: Hearing
 
     /// What a listed own device says.
+    ///
+    /// - Parameter now: Unix seconds.
     func apply(_ sync: WireSync, from device: DeviceID, now: Int64, in connection: Connection) throws {
         for register in sync.registers { try take(register, in: connection) }
-        for card in sync.contacts { try take(card, in: connection) }
+        for card in sync.contacts { try take(card, from: device, now: now, in: connection) }
         for message in sync.messages { try take(message, now: now, in: connection) }
         let history = HistorySync(state: state)
         switch sync.kind {
-        case .linked(let linked): try history.begin(linked, with: device, now: now, in: connection)
-        case .reconcile(let reconcile): try history.take(reconcile, from: device, now: now, in: connection)
+        case .linked(let linked): try history.begin(linked, with: device, now: now * 1000, in: connection)
+        case .reconcile(let reconcile):
+            try history.take(reconcile, from: device, now: now * 1000, in: connection)
         case nil: break
         }
     }
@@ -168,7 +182,9 @@ struct OwnSync: Sendable {
         }
     }
 
-    private func take(_ card: WireContactCard, in connection: Connection) throws {
+    private func take(
+        _ card: WireContactCard, from device: DeviceID, now: Int64, in connection: Connection
+    ) throws {
         let account = try AccountPublicKey([UInt8](card.account))
         guard account != state.account else { return }
         let roster = try Roster(verifying: card.roster.map { [UInt8]($0) }, account: account)
@@ -181,6 +197,10 @@ struct OwnSync: Sendable {
             try ContactKeyRows.insert(card.keys, of: known.id, in: connection)
             if card.hasRoute { try RouteRows.take(card.route, of: known.id, in: connection) }
             try takeWay(card, to: known.id, in: connection)
+            if card.needsWay, try !SponsorRows.isMissing(known.id, in: connection) {
+                try SponsorRows.renew(
+                    contact: known.id, device: device, random: state.random, in: connection)
+            }
             return
         }
         // Its messages can be kept at once; the way in comes with a card of its own, from the device that made it.
@@ -190,6 +210,7 @@ struct OwnSync: Sendable {
         let id = try ContactRows.insert(
             account: account, name: name, state: card.confirmed ? .confirmed : .requested,
             initiator: placeholder, roster: roster, in: connection)
+        try SponsorRows.missing(id, since: now, in: connection)
         // It may be longer than a card has room for.
         try ContactRows.want(roster.head, of: id, in: connection)
         try ContactKeyRows.insert(card.keys, of: id, in: connection)
@@ -204,7 +225,11 @@ struct OwnSync: Sendable {
 
     /// The way in at the contact's node that another own device has made for this one.
     private func takeWay(_ card: WireContactCard, to contact: Int64, in connection: Connection) throws {
-        guard !card.siblingSecret.isEmpty, try RedeemRows.find(contact, in: connection) == nil else { return }
+        guard !card.siblingSecret.isEmpty else { return }
+        if let known = try RedeemRows.find(contact, in: connection) {
+            guard try SponsorRows.isMissing(contact, in: connection) else { return }
+            try RedeemRows.replace(known, in: connection)
+        }
         let secret = SecretBytes(card.siblingSecret)
         let node = try NodeEntry(stored: [UInt8](card.siblingNode))
         let keys = InviteKeys(secret: secret)

@@ -36,7 +36,8 @@ enum RedeemRows {
     /// The node has the permanent key.
     static func redeemed(_ redeem: Redeem, in connection: Connection) throws(StoreError) {
         try connection.execute(
-            "UPDATE contact SET initiator = ?, problem = NULL WHERE id = ?", .integer(redeem.permanent),
+            "UPDATE contact SET initiator = ?, problem = NULL, way_asked = NULL WHERE id = ?",
+            .integer(redeem.permanent),
             .integer(redeem.contact))
         try clear(redeem, in: connection)
     }
@@ -46,6 +47,12 @@ enum RedeemRows {
         try connection.execute(
             "UPDATE contact SET problem = ? WHERE id = ? AND initiator = ?", .text(reason),
             .integer(redeem.contact), .integer(redeem.permanent))
+        try clear(redeem, in: connection)
+        try InitiatorRows.deleteUnused(redeem.permanent, in: connection)
+    }
+
+    /// A way in that came later takes the place of one that leads nowhere.
+    static func replace(_ redeem: Redeem, in connection: Connection) throws(StoreError) {
         try clear(redeem, in: connection)
         try InitiatorRows.deleteUnused(redeem.permanent, in: connection)
     }

@@ -50,6 +50,39 @@ enum SponsorRows {
             """, .integer(contact), .blob(device.bytes), .secret(random.secret(Invite.secretLength)))
     }
 
+    /// A device has not got in: the next one has another secret. What the contact's node does not know yet stays.
+    static func renew(
+        contact: Int64, device: DeviceID, random: some RandomSource, in connection: Connection
+    ) throws(StoreError) {
+        try connection.execute(
+            "DELETE FROM sponsored WHERE contact = ? AND device = ? AND state <> ?", .integer(contact),
+            .blob(device.bytes), .integer(Sponsored.State.made.rawValue))
+        try insert(contact: contact, device: device, random: random, in: connection)
+    }
+
+    // MARK: The way of this device
+
+    /// Seconds between asking for a way in and asking again.
+    private static let patience: Int64 = 86_400
+
+    /// This device has no key at the contact's nodes, and asked for one then, or heard of the contact.
+    static func missing(_ contact: Int64, since now: Int64, in connection: Connection) throws(StoreError) {
+        try connection.execute("UPDATE contact SET way_asked = ? WHERE id = ?", .integer(now), .integer(contact))
+    }
+
+    static func isMissing(_ contact: Int64, in connection: Connection) throws(StoreError) -> Bool {
+        try connection.first("SELECT 1 FROM contact WHERE id = ? AND way_asked IS NOT NULL", .integer(contact)) {
+            row throws(StoreError) in try row.integer(0)
+        } != nil
+    }
+
+    static func isDue(_ contact: Int64, now: Int64, in connection: Connection) throws(StoreError) -> Bool {
+        try connection.first(
+            "SELECT 1 FROM contact WHERE id = ? AND abs(? - way_asked) > ?", .integer(contact), .integer(now),
+            .integer(patience)
+        ) { row throws(StoreError) in try row.integer(0) } != nil
+    }
+
     /// Those that the contact's node does not know yet.
     static func made(contact: Int64, in connection: Connection) throws -> [Sponsored] {
         try connection.query(

@@ -217,6 +217,7 @@ struct HistoryTests {
     /// A round is lost with the node's disk: after a while it is asked anew.
     @Test func aLostRound() async throws {
         try await Mesh.with { mesh in
+            mesh.now = 1_800_000_000_000
             let family = try await family(mesh, count: 1200, size: 500)
             try await link(family, since: 0, now: 10_000_000, mesh)
             for _ in 0..<3 {

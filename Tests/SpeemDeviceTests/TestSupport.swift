@@ -107,19 +107,28 @@ struct TestDevice: Sendable {
 
     init(_ name: String) async throws {
         self.name = name
-        let text =
-            "role = \"device\"\ndata = \"\(folder.path)\"\nname = \"\(name)\"\n[device]\nname = \"\(name)-1\"\n"
-        config = try Config.parse(Array(text.utf8), file: folder.path + ".toml", home: nil)
+        config = try Self.config(folder, name: name, device: "\(name)-1")
         words = try await Device.initialise(config)
+    }
+
+    /// Without a store.
+    init(empty name: String) throws {
+        self.name = name
+        config = try Self.config(folder, name: name, device: "\(name)-1")
+        words = nil
     }
 
     /// A device that is to be linked to an account, or signed in.
     init(new name: String) throws {
         self.name = name
-        let text =
-            "role = \"device\"\ndata = \"\(folder.path)\"\n[device]\nname = \"\(name)\"\n"
-        config = try Config.parse(Array(text.utf8), file: folder.path + ".toml", home: nil)
+        config = try Self.config(folder, name: "", device: name)
         words = nil
+    }
+
+    private static func config(_ folder: Folder, name: String, device: String) throws -> Config {
+        let text =
+            "role = \"device\"\ndata = \"\(folder.path)\"\nname = \"\(name)\"\n[device]\nname = \"\(device)\"\n"
+        return try Config.parse(Array(text.utf8), file: folder.path + ".toml", home: nil)
     }
 
     /// Opens the device for the time of `body`.

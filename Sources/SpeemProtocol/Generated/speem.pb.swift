@@ -2270,6 +2270,9 @@ public nonisolated struct WireContactCard: Sendable {
   /// what the contact's devices have at this account's nodes
   public var keys: [WireDeviceKey] = []
 
+  /// the sender has no way in: whoever has one makes one for it
+  public var needsWay: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -5784,7 +5787,7 @@ nonisolated extension WireSyncRegister: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension WireContactCard: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ContactCard"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}account\0\u{1}roster\0\u{1}name\0\u{1}confirmed\0\u{3}sibling_secret\0\u{3}sibling_node\0\u{1}route\0\u{1}keys\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}account\0\u{1}roster\0\u{1}name\0\u{1}confirmed\0\u{3}sibling_secret\0\u{3}sibling_node\0\u{1}route\0\u{1}keys\0\u{4}\u{2}needs_way\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5800,6 +5803,7 @@ nonisolated extension WireContactCard: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 6: try { try decoder.decodeSingularBytesField(value: &self.siblingNode) }()
       case 7: try { try decoder.decodeSingularMessageField(value: &self._route) }()
       case 8: try { try decoder.decodeRepeatedMessageField(value: &self.keys) }()
+      case 10: try { try decoder.decodeSingularBoolField(value: &self.needsWay) }()
       default: break
       }
     }
@@ -5834,6 +5838,9 @@ nonisolated extension WireContactCard: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.keys.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.keys, fieldNumber: 8)
     }
+    if self.needsWay != false {
+      try visitor.visitSingularBoolField(value: self.needsWay, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5846,6 +5853,7 @@ nonisolated extension WireContactCard: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.siblingNode != rhs.siblingNode {return false}
     if lhs._route != rhs._route {return false}
     if lhs.keys != rhs.keys {return false}
+    if lhs.needsWay != rhs.needsWay {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
