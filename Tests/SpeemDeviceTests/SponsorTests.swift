@@ -43,7 +43,7 @@ struct SponsorTests {
             try await mesh.meet(one, bob, name: "bob")
             try await one.write { connection in
                 let contact = try ContactRows.find(name: "bob", in: connection)
-                try SponsorRows.insertAll(contact: contact.id, state: one.state, now: 1, in: connection)
+                try SponsorRows.insertAll(contact: contact.id, state: one.state, in: connection)
             }
             let first = try await tell(one, of: two.id, at: node)
             try await mesh.settle(alice.devices)
