@@ -31,6 +31,8 @@ public final class Device: Sendable {
     let nodesChanged = Signal()
     /// What was left on a node may be opened now.
     let lookAgain = Signal()
+    /// The own nodes may have to be told something that other nodes know.
+    let visitIsDue = Signal()
 
     /// Makes the identity in a new store, and returns the account's recovery words, to be shown once.
     ///
@@ -99,10 +101,12 @@ public final class Device: Sendable {
         poll = .seconds(config.poll)
         let supplyIsDue = supplyIsDue
         let lookAgain = lookAgain
+        let visitIsDue = visitIsDue
         reader = MailReader(state: state, connections: connections, clock: clock) { events in
             guard !events.isEmpty else { return }
             news.notify()
             for case .contactRequest in events { supplyIsDue.notify() }
+            if events.contains(where: \.changesGrants) { visitIsDue.notify() }
             // What another device has told may explain what was left on a node.
             for case .synchronised in events { lookAgain.notify() }
             // Receipts and answers may be waiting now.
@@ -171,15 +175,11 @@ public final class Device: Sendable {
 
     private func read(_ report: inout SyncReport) async {
         do {
-            for node in try await state.ownNodes() {
-                do {
-                    let read = try await reader.drain(node, subscribe: false)
-                    report.received += read.count
-                    try await visit(node, over: read.connection)
-                } catch {
-                    // One that is not listed any more may be gone.
-                    if !node.isRetired { report.problem = "\(error)" }
-                }
+            let grants = try await state.store.read { try NodeGrantRows.version(in: $0) }
+            for node in try await state.ownNodes() { await read(node, &report) }
+            // What one node has told is for those that were visited before it, too.
+            if try await state.store.read({ try NodeGrantRows.version(in: $0) }) != grants {
+                for node in try await state.ownNodes() where !node.isRetired { await read(node, &report) }
             }
             try await supply.refill()
         } catch {
@@ -187,13 +187,25 @@ public final class Device: Sendable {
         }
     }
 
-    /// What is to be done at an own node besides reading mail.
-    func visit(_ node: OwnNode, over connection: ClientConnection) async throws {
-        try await NodeVisit(state: state, connections: connections, node: node).run(over: connection)
-        if try await reports.fetch(over: connection) { news.notify() }
+    private func read(_ node: OwnNode, _ report: inout SyncReport) async {
+        do {
+            let read = try await reader.drain(node, subscribe: false)
+            report.received += read.count
+            try await visit(node, over: read.connection)
+        } catch {
+            // One that is not listed any more may be gone.
+            if !node.isRetired { report.problem = "\(error)" }
+        }
     }
 
-    private func deliverAll() async -> Courier.Outcome {
+    /// What is to be done at an own node besides reading mail.
+    func visit(_ node: OwnNode, over connection: ClientConnection) async throws {
+        try await NodeVisit(state: state, connections: connections, node: node, now: clock.seconds())
+            .run(over: connection)
+        if try await reports.fetch(over: connection, node: node.entry) { news.notify() }
+    }
+
+    func deliverAll() async -> Courier.Outcome {
         do {
             return await courier.deliver(toAllOf: try await waitingContacts())
         } catch {

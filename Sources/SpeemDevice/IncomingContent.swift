@@ -21,7 +21,8 @@ extension IncomingMail {
         if contact.isSelf, case .linkRequest(let request) = content.kind {
             return try takeLinkRequest([UInt8](request), session, in: connection)
         }
-        try requireListed(session.peer.device.id, contact, message.heads, in: connection)
+        let told: WireGrantNotice? = if case .grantNotice(let notice) = content.kind { notice } else { nil }
+        try requireListed(session.peer.device.id, contact, message.heads, told: told?.roster ?? [], in: connection)
         try compare(message.heads, of: contact, in: connection)
         // Before anything is sealed in answer: that goes on from this state.
         try SessionRows.save(session, contact: contact.id, in: connection)
@@ -47,6 +48,8 @@ extension IncomingMail {
             try ContactKeyRows.insert(notice.keys, of: contact.id, in: connection)
             try ContactKeyRows.withdraw(
                 routes: notice.withdrawnRoutes.map { [UInt8]($0) }, of: contact.id, in: connection)
+            try ContactRows.told(notice.roster, by: contact.id, in: connection)
+            if notice.mailLost { try OutgoingRows.resend(contact: contact.id, in: connection) }
             return (.notice, nil)
         case .linkRequest, .sync: throw Unwelcome(description: "only own devices may send this")
         case nil: throw Unwelcome(description: "the message is empty")
@@ -75,7 +78,7 @@ extension IncomingMail {
 
     /// Receivers refuse senders outside the roster. One that a newer roster may list waits until it was fetched.
     private func requireListed(
-        _ device: DeviceID, _ contact: Contact, _ heads: MessageHeads, in connection: Connection
+        _ device: DeviceID, _ contact: Contact, _ heads: MessageHeads, told: [Data], in connection: Connection
     ) throws {
         let roster = try ContactRows.roster(of: contact, in: connection)
         guard roster.device(device) == nil else { return }
@@ -84,7 +87,7 @@ extension IncomingMail {
         }
         throw Early(
             description: "the sending device is not in the roster that is known of its account",
-            wanted: (contact.id, heads.sender))
+            wanted: (contact.id, heads.sender), told: told)
     }
 
     /// Heads that are not known are asked for. (A sender that is behind learns it from the heads of our receipt.)

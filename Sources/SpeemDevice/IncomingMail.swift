@@ -49,6 +49,14 @@ struct IncomingMail: Sendable {
         case rejected(String)
         /// What this device has stored does not let it be opened, or its sender is not known yet: it stays on the node.
         case kept(String)
+
+        /// Whether a node has another grant than before, or may have to be told of one.
+        var changesGrants: Bool {
+            switch self {
+            case .contactRequest, .contactAccepted, .synchronised, .notice: true
+            case .text, .receipt, .linkRequest, .duplicate, .rejected, .kept: false
+            }
+        }
     }
 
     /// Takes a batch, in order, and queues one receipt for each contact whose texts were in it.
@@ -128,6 +136,8 @@ struct IncomingMail: Sendable {
         let description: String
         /// The contact whose roster is to be fetched, and the head that it must have.
         var wanted: (contact: Int64, head: RosterHead)?
+        /// The newest entries of that roster, in the sender's words.
+        var told: [Data] = []
     }
 
     /// Envelopes that stay on the node at once because they are early.
@@ -148,7 +158,10 @@ struct IncomingMail: Sendable {
         }
         try connection.execute(
             "INSERT INTO early_envelope (hash, made) VALUES (?, ?) ON CONFLICT DO NOTHING", .blob(hash), .integer(now))
-        if let (contact, head) = early.wanted { try ContactRows.want(head, of: contact, in: connection) }
+        if let (contact, head) = early.wanted {
+            try ContactRows.want(head, of: contact, in: connection)
+            try ContactRows.told(early.told, by: contact, in: connection)
+        }
         return (.kept(early.description), nil)
     }
 

@@ -75,13 +75,17 @@ struct OwnSync: Sendable {
         let roster = try ContactRows.roster(of: contact, in: connection)
         let keys = try ContactKeyRows.all(of: contact.id, in: connection)
         let route = try RouteRows.find(contact.id, in: connection)
+        let routeNodes = try RouteRows.nodes(of: contact.id, in: connection)
         return .with {
             $0.account = Data(contact.account.bytes)
             $0.roster = roster.entries.map { Data($0.encoded) }
             $0.name = contact.name
             $0.confirmed = contact.state == .confirmed
             $0.keys = keys
-            if let route, route.state == .ready { $0.route = route.wire }
+            if let route, route.state == .ready {
+                $0.route = route.card
+                $0.routeNodes = routeNodes.map { Data($0) }
+            }
         }
     }
 
@@ -137,7 +141,7 @@ struct OwnSync: Sendable {
             }
             if card.confirmed { try ContactRows.confirm(known, claimed: "", in: connection) }
             try ContactKeyRows.insert(card.keys, of: known.id, in: connection)
-            if card.hasRoute { try RouteRows.take(card.route, of: known.id, in: connection) }
+            if card.hasRoute { try RouteRows.take(card, of: known.id, in: connection) }
             try takeWay(card, to: known.id, in: connection)
             return
         }
@@ -149,7 +153,7 @@ struct OwnSync: Sendable {
             account: account, name: nil, claimed: name, state: card.confirmed ? .confirmed : .requested,
             initiator: placeholder, roster: roster, in: connection)
         try ContactKeyRows.insert(card.keys, of: id, in: connection)
-        if card.hasRoute { try RouteRows.take(card.route, of: id, in: connection) }
+        if card.hasRoute { try RouteRows.take(card, of: id, in: connection) }
         for key in [RegisterKey.contactName(account), .contactVerified(account)] {
             if let register = try RegisterRows.find(key, in: connection) {
                 try apply(key, register, in: connection)

@@ -24,14 +24,22 @@ struct RosterFlow: Sendable {
     ///
     /// - Parameters:
     ///   - grants: of devices that the change adds.
+    ///   - node: where it is made, if not at home.
     ///   - effects: in the same transaction as the new roster.
     /// - Throws: ``SpeemIdentity/IdentityError`` when the change cannot be made any more, ``DeviceError``,
     ///   ``SpeemTransport/TransportError``.
     func change(
-        _ change: RosterChange, grants: [WireGrant] = [],
+        _ change: RosterChange, grants: [WireGrant] = [], at node: NodeEntry? = nil,
         effects: @escaping @Sendable (Connection) throws -> Void = { _ in }
     ) async throws {
-        let home = try await connections.home()
+        let home: ClientConnection
+        if let node {
+            home = try await connections.connection(state.ownInitiator, at: node)
+        } else {
+            home = try await connections.home()
+        }
+        // What the node has lost: its disk may have gone back.
+        var missing: [Data] = []
         for _ in 0..<Self.maxRounds {
             let roster = try await state.roster()
             guard let wanted = try change.applied(to: roster) else {
@@ -39,16 +47,19 @@ struct RosterFlow: Sendable {
             }
             let entry = try RosterEntry.next(
                 after: roster.newest, signedBy: state.local.keys, devices: wanted.devices, nodes: wanted.nodes)
+            let lost = missing
             let response = try await home.request(
                 .with {
                     $0.rosterAppend = .with {
-                        $0.entries = [Data(entry.encoded)]
+                        $0.entries = lost + [Data(entry.encoded)]
                         $0.grants = grants
                     }
                 })
             if case .refusal(let refusal) = response.kind {
                 guard refusal.code == .rosterConflict else { throw RefusalError(refusal) }
-                try await fetch(over: home)
+                let index = roster.entries.firstIndex { $0.head.bytes == [UInt8](refusal.head) }
+                missing = index.map { roster.entries[($0 + 1)...].map { Data($0.encoded) } } ?? []
+                if index == nil { try await fetch(over: home) }
                 continue
             }
             var next = roster
@@ -74,9 +85,10 @@ struct RosterFlow: Sendable {
     }
 
     /// The heads of any message tell contacts to fetch the new roster.
-    private func tellContacts(in connection: Connection) throws {
+    func tellContacts(in connection: Connection) throws {
+        let roster = try OwnRoster.load(account: state.account, in: connection)
         for contact in try ContactRows.all(in: connection) {
-            try OutgoingMail(state: state).queueNotice(to: contact, in: connection)
+            try OutgoingMail(state: state).queueNotice(roster: roster, to: contact, in: connection)
         }
     }
 }
