@@ -104,7 +104,8 @@ let package = Package(
                 name: "speem-benchmark",
                 dependencies: [
                     "CSQLite", "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemConfig",
-                    "SpeemTransport", "SpeemNode", "SpeemSync", protobuf, log, lifecycle,
+                    "SpeemTransport", "SpeemNode", "SpeemDevice", "SpeemSessions", "SpeemSync", protobuf, log,
+                    lifecycle,
                 ] + nio,
                 swiftSettings: settings),
         ]

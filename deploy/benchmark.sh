@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Measures the node: durable deposits beside the disk's own rates, and the memory of an idle node.
+# Measures the node: durable deposits beside the disk's own rates, and the memory of an idle node; and what it costs two devices to
+# compare their histories.
 #
 #   deploy/benchmark.sh [FOLDER]
 #

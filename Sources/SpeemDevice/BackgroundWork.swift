@@ -120,11 +120,13 @@ struct BackgroundWork: Sendable {
         var envelopes: [WireEnvelope] = []
         var reports: [WireOutboxItem] = []
         var isRosterNews = false
+        var areGrantsNews = false
         for push in pushes {
             switch push.kind {
             case .envelope(let envelope): envelopes.append(envelope)
             case .outboxReport(let item): reports.append(item)
             case .rosterChanged: isRosterNews = true
+            case .grantsChanged: areGrantsNews = true
             case .mailWaiting, .allClear, nil: break
             }
         }
@@ -135,6 +137,7 @@ struct BackgroundWork: Sendable {
             // What a node does not bring goes another way.
             device.work.notify()
         }
+        if areGrantsNews { await device.carryGrants() }
         if isRosterNews {
             try await RosterFlow(state: device.state, connections: device.connections).fetch(over: connection)
             device.nodesChanged.notify()

@@ -47,6 +47,7 @@ struct ContactVisit: Sendable {
                 let judgement = known.judge(fetched)
                 if judgement.isTaken {
                     try ContactRoster(state: state).take(fetched, of: contact, before: known, in: connection)
+                    try OwnSync(state: state).queueCard(of: contact.id, in: connection)
                 }
                 alarm = try Self.alarm(judgement, fetched, wanted: RosterHead(wanted))
             } catch let error as IdentityError {

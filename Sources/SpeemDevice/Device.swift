@@ -205,6 +205,25 @@ public final class Device: Sendable {
         if try await reports.fetch(over: connection, node: node.entry) { news.notify() }
     }
 
+    /// Sees to it that all own nodes have the same grants: a contact that one lets in, the others let in, too.
+    func carryGrants() async {
+        do {
+            let nodes = try await state.ownNodes().filter { !$0.isRetired }
+            // From the first to the last, and what the last has had alone back to the first.
+            for node in nodes + nodes.dropLast() {
+                do {
+                    let connection = try await connections.connection(state.ownInitiator, at: node.entry)
+                    try await NodeVisit(state: state, connections: connections, node: node, now: clock.seconds())
+                        .run(over: connection)
+                } catch {
+                    state.logger.debug("grants were not carried to a node: \(error)")
+                }
+            }
+        } catch {
+            state.logger.error("the own nodes cannot be read: \(error)")
+        }
+    }
+
     func deliverAll() async -> Courier.Outcome {
         do {
             return await courier.deliver(toAllOf: try await waitingContacts())

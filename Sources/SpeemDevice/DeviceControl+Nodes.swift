@@ -29,12 +29,12 @@ extension DeviceControl {
         guard let old = parameters["node"]?.stringValue, let text = parameters["invite"]?.stringValue else {
             throw ControlError.invalidParameters("nodes.replace takes a node and the claim invite of the new one")
         }
+        let node = try await find(old)
         let invite = try Invite(text: text)
         guard invite.purpose == .claim else {
             throw DeviceError.invite("this is not a claim invite", hint: "the new node shows one when it starts")
         }
         let isLost = parameters["lost"]?.boolValue ?? false
-        let node = try await find(old)
         let device = device
         try await device.accepting.run {
             do {

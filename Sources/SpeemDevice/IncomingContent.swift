@@ -32,6 +32,7 @@ extension IncomingMail {
             try MessageRows.insert(
                 contact: contact.id, id: message.id, outgoing: false, text: text.text,
                 sent: Int64(clamping: content.sentUnixMs), in: connection)
+            try forward(content, message, from: contact, in: connection)
             return (.text(contact: contact.id), message.id)
         case .receipt(let receipt):
             try take(receipt, from: contact, session.peer.device.id, in: connection)
@@ -99,6 +100,25 @@ extension IncomingMail {
         // What a contact says of our roster is only a reason to look.
         if try !ContactRows.roster(of: own, in: connection).contains(heads.recipient) {
             try ContactRows.want(heads.recipient, of: own.id, in: connection)
+        }
+    }
+
+    /// A sender that did not know our newest roster has left out devices that it lists: they get the text from this one.
+    private func forward(
+        _ content: WireContent, _ message: OpenedMessage, from contact: Contact, in connection: Connection
+    ) throws {
+        let roster = try OwnRoster.load(account: state.account, in: connection)
+        guard message.heads.recipient != roster.head,
+            let known = roster.entries.first(where: { $0.head == message.heads.recipient })
+        else { return }
+        for device in roster.devices where device.id != state.id && !known.devices.contains(device) {
+            let copy = WireSyncMessage.with {
+                $0.id = Data(message.id.bytes)
+                $0.conversation = Data(contact.account.bytes)
+                $0.sentUnixMs = content.sentUnixMs
+                $0.text = content.text.text
+            }
+            try OutgoingMail(state: state).queueSync(.with { $0.messages = [copy] }, only: device.id, in: connection)
         }
     }
 

@@ -171,6 +171,7 @@ struct NodeRequests: PeerHandler {
         server.close(change.removed, reason)
         // Fewer contacts have larger shares, and mailboxes may be gone.
         if !change.removed.isEmpty { await allClears.spaceFreed() }
+        if change.inserted.contains(where: { $0.kind.isOfContact }) { await subscriptions.grantsChanged() }
     }
 }
 

@@ -70,6 +70,12 @@ actor Subscriptions {
         for peer in subscriptions.keys { Task { await peer.push([push]) } }
     }
 
+    /// Tells the subscribed devices that there are other grants than before.
+    func grantsChanged() {
+        let push = WirePush.with { $0.grantsChanged = WireGrantsChanged() }
+        for peer in subscriptions.keys { Task { await peer.push([push]) } }
+    }
+
     /// The device has these: there is room for others.
     func acknowledged(_ sequences: [Int64], of device: DeviceID) {
         for (peer, subscription) in subscriptions where subscription.device == device {

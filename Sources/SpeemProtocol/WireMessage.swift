@@ -165,7 +165,7 @@ extension WirePush: WireMessage {
         case .envelope(let envelope): try envelope.check()
         case .rosterChanged(let changed): try length(changed.head, 32, "roster_changed.head")
         case .outboxReport(let item): try item.check()
-        case .mailWaiting, .allClear: break
+        case .mailWaiting, .allClear, .grantsChanged: break
         }
     }
 }

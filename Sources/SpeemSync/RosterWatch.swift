@@ -10,7 +10,8 @@ public enum RosterWatch {
         public var fetchesOwn = false
         /// The sender is told of this account's newest entry: it knows an older one.
         public var tellsSender = false
-        /// Own devices that the sender did not know of: they have no copy, and get one from here.
+        /// Own devices that the sender did not know of: they have no copy, and get one from here. The sender would send them
+        /// one when it hears of them; that may be long.
         public var missedBy: [DeviceID] = []
     }
 

@@ -45,7 +45,8 @@ enum Benchmark {
         report("fdatasync of 4 KiB", syncs, "a second")
         let rows = try sqliteRate(folder)
         report("plain SQLite, 1 KiB rows, 1,000 a transaction", rows, "rows a second")
-        try await withNode(folder) { connection, device in
+        try await withNode(folder) { node in
+            let (connection, device) = (node.connection, node.devices[0].entry.id)
             var number: UInt64 = 0
             let one = try await rate(window: 1, connection, device, &number)
             report("deposits, one at a time", one, "a second")
@@ -53,7 +54,9 @@ enum Benchmark {
             report("deposits, 1,000 in flight", many, "a second")
             print("one at a time: \(ratio(one, syncs)) of the disk's syncs")
             print("1,000 in flight: \(ratio(many, rows)) of plain SQLite's rows")
+            try await FanOutBenchmark.run(node)
         }
+        try await LatencyBenchmark.run(folder)
         try ReconciliationBenchmark.run()
     }
 
@@ -158,7 +161,7 @@ enum Benchmark {
 
     /// A node in `folder` that this process owns, and a connection to it.
     private static func withNode(
-        _ folder: String, _ body: @escaping @Sendable (ClientConnection, DeviceID) async throws -> Void
+        _ folder: String, _ body: @escaping @Sendable (OwnedNode) async throws -> Void
     ) async throws {
         let text = """
             role = "node"
@@ -176,22 +179,22 @@ enum Benchmark {
         let services = ServiceGroup(services: [service], logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
-            let (connection, device) = try await own(service.announcement)
-            try await body(connection, device)
-            await connection.close()
+            let node = try await own(service.announcement)
+            try await body(node)
+            await node.connection.close()
             await services.triggerGracefulShutdown()
             try await group.waitForAll()
         }
     }
 
-    private static func own(_ announcement: NodeService.Announcement) async throws -> (ClientConnection, DeviceID) {
+    private static func own(_ announcement: NodeService.Announcement) async throws -> OwnedNode {
         guard let invite = announcement.claim else { throw TransportError.violation("the folder was used before") }
         let random = SystemRandomSource()
         let keys = InviteKeys(secret: invite.secret)
-        let device = DeviceKeys(random: random)
+        let devices = (0..<10).map { _ in DeviceKeys(random: random) }
         let permanent = X25519.PrivateKey(random: random)
-        let genesis = try RosterEntry.genesis(
-            account: AccountKey(random: random), devices: [device.entry], nodes: [invite.node])
+        let account = AccountKey(random: random)
+        let genesis = try RosterEntry.genesis(account: account, devices: devices.map(\.entry), nodes: [invite.node])
         let client = TransportClient(group: MultiThreadedEventLoopGroup.singleton)
         let preSharedKey = SystemRandomSource().secret(32)
         let claiming = try await client.connect(
@@ -204,16 +207,27 @@ enum Benchmark {
                 $0.claim = .with {
                     $0.initiatorKey = Data(permanent.publicKey.bytes)
                     $0.roster = [Data(genesis.encoded)]
-                    $0.device = Data(device.entry.id.bytes)
+                    $0.device = Data(devices[0].entry.id.bytes)
                     $0.preSharedKey = Data(preSharedKey.exposedCopy())
                 }
             })
         await claiming.close()
-        let connection = try await client.connect(
-            to: announcement.addresses[0],
-            credentials: NodeCredentials(
-                initiatorKey: permanent, preSharedKey: preSharedKey, nodeKey: invite.node.noise),
-            counter: 1)
-        return (connection, device.entry.id)
+        let credentials = NodeCredentials(
+            initiatorKey: permanent, preSharedKey: preSharedKey, nodeKey: invite.node.noise)
+        return OwnedNode(
+            connection: try await client.connect(to: announcement.addresses[0], credentials: credentials, counter: 1),
+            address: announcement.addresses[0], credentials: credentials, account: account.publicKey,
+            head: genesis.head, devices: devices)
     }
+}
+
+/// A node that this process owns.
+struct OwnedNode: Sendable {
+    let connection: ClientConnection
+    /// "host:port"
+    let address: String
+    let credentials: NodeCredentials
+    let account: AccountPublicKey
+    let head: RosterHead
+    let devices: [DeviceKeys]
 }

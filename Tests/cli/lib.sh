@@ -63,13 +63,18 @@ $(printf '%s' "$out" | cut -c 1-200)"
 
 # soon WORDS PATTERN COMMAND...: as prints, but what is waited for may take a while.
 soon() {
-    local words="$1" pattern="$2"
+    local words="$1" pattern="$2" out
     shift 2
     for _ in $(seq 1 150); do
-        if "$@" 2>&1 </dev/null | grep -qE "$pattern"; then break; fi
+        out="$("$@" 2>&1 </dev/null)"
+        if printf '%s\n' "$out" | grep -qE "$pattern"; then
+            ok "$words"
+            return
+        fi
         sleep 0.5
     done
-    prints "$words" "$pattern" "$@"
+    bad "$words" "wanted: $pattern
+$(printf '%s' "$out" | cut -c 1-200)"
 }
 
 free_port() {

@@ -684,6 +684,15 @@ public nonisolated struct WirePush: Sendable {
     set {kind = .outboxReport(newValue)}
   }
 
+  /// to own devices: carry grants to the other own nodes
+  public var grantsChanged: WireGrantsChanged {
+    get {
+      if case .grantsChanged(let v)? = kind {return v}
+      return WireGrantsChanged()
+    }
+    set {kind = .grantsChanged(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -697,6 +706,8 @@ public nonisolated struct WirePush: Sendable {
     case allClear(WireAllClear)
     /// to the device that put it there, where it is subscribed to its mailbox
     case outboxReport(WireOutboxItem)
+    /// to own devices: carry grants to the other own nodes
+    case grantsChanged(WireGrantsChanged)
 
   }
 
@@ -2028,6 +2039,16 @@ public nonisolated struct WireAllClear: Sendable {
   public init() {}
 }
 
+public nonisolated struct WireGrantsChanged: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 /// What a sealed message says, after its body was opened.
 public nonisolated struct WireContent: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -3345,7 +3366,7 @@ nonisolated extension WireResponse: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Push"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}envelope\0\u{3}mail_waiting\0\u{3}roster_changed\0\u{3}all_clear\0\u{3}outbox_report\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}envelope\0\u{3}mail_waiting\0\u{3}roster_changed\0\u{3}all_clear\0\u{3}outbox_report\0\u{3}grants_changed\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3418,6 +3439,19 @@ nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
           self.kind = .outboxReport(v)
         }
       }()
+      case 6: try {
+        var v: WireGrantsChanged?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .grantsChanged(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .grantsChanged(v)
+        }
+      }()
       default: break
       }
     }
@@ -3448,6 +3482,10 @@ nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
     case .outboxReport?: try {
       guard case .outboxReport(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    case .grantsChanged?: try {
+      guard case .grantsChanged(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     }()
     case nil: break
     }
@@ -5398,6 +5436,25 @@ nonisolated extension WireAllClear: SwiftProtobuf.Message, SwiftProtobuf._Messag
   }
 
   public static func ==(lhs: WireAllClear, rhs: WireAllClear) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireGrantsChanged: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GrantsChanged"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireGrantsChanged, rhs: WireGrantsChanged) -> Bool {
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

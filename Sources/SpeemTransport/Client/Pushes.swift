@@ -103,7 +103,7 @@ extension WirePush {
         switch kind {
         case .envelope(let envelope): envelope.header.count + envelope.body.count
         case .outboxReport(let item): item.targets.reduce(0) { $0 + $1.refusal.detail.utf8.count }
-        case .mailWaiting, .rosterChanged, .allClear, nil: 0
+        case .mailWaiting, .rosterChanged, .allClear, .grantsChanged, nil: 0
         }
     }
 }

@@ -92,7 +92,6 @@ enum Bug: CaseIterable {
     case nodeWithoutCompareAndSwap
     /// The rules that go beyond one message.
     case noSecondFanOut
-    case nobodyTellsMissedDevices
     case noComparingAfterRemoval
     case unknownSendersAreDropped
     case changedItemsAreForgotten

@@ -19,8 +19,10 @@ struct Schedule {
 
         /// How often it is drawn.
         ///
-        /// - Parameter isRestless: in a schedule where devices come and go.
-        func weight(isRestless: Bool) -> Int {
+        /// - Parameters:
+        ///   - isRestless: in a schedule where devices and nodes come and go.
+        ///   - isWorn: in one where disks fail.
+        func weight(isRestless: Bool, isWorn: Bool) -> Int {
             switch self {
             case .write: 9
             case .register, .setting, .mark: 3
@@ -32,15 +34,16 @@ struct Schedule {
             case .nodeBack: 2
             case .link: isRestless ? 5 : 1
             case .remove: isRestless ? 3 : 1
-            case .addNode: 1
+            case .addNode: isRestless ? 4 : 1
             case .changeRoster: isRestless ? 15 : 5
-            case .snapshot, .goBack: 1
+            case .snapshot, .goBack: isWorn ? 5 : 0
             }
         }
     }
 
-    private static let drawn = [false, true].map { isRestless in
-        Kind.allCases.flatMap { Array(repeating: $0, count: $0.weight(isRestless: isRestless)) }
+    /// Four kinds of schedules.
+    private static let drawn = [(false, false), (false, true), (true, false), (true, true)].map { isRestless, isWorn in
+        Kind.allCases.flatMap { Array(repeating: $0, count: $0.weight(isRestless: isRestless, isWorn: isWorn)) }
     }
 
     let seed: UInt64
@@ -52,7 +55,7 @@ struct Schedule {
         self.seed = seed
         var generator = SeededGenerator(seed: seed)
         loss = [5, 15, 45][Int.random(in: 0..<3, using: &generator)]
-        let kinds = Self.drawn[seed % 2 == 0 ? 0 : 1]
+        let kinds = Self.drawn[Int(seed % 4)]
         events = (0..<Int.random(in: 20...70, using: &generator)).map { _ in
             let place = Int.random(in: kinds.indices, using: &generator)
             return Event(kind: kinds[place], seed: generator.next() >> 32)
@@ -60,13 +63,15 @@ struct Schedule {
     }
 
     /// Runs it, lets the world calm down, and returns what is wrong then.
-    func run(bug: Bug? = nil) -> [String] {
+    func run(bug: Bug? = nil) -> [String] { play(bug: bug).violations }
+
+    func play(bug: Bug? = nil) -> World {
         let world = World(bug: bug, loss: loss)
         for event in events { world.meet(event) }
         world.generator = SeededGenerator(seed: seed)
         world.calmDown()
         world.check()
-        return world.violations
+        return world
     }
 
     /// The shortest list of events that still fails, found by leaving out parts.

@@ -5,13 +5,11 @@ extension World {
     /// Everything is switched on and nothing is lost any more, until nothing moves.
     func calmDown() {
         isOn = isOn.map { _ in true }
+        for device in devices.indices { devices[device].isAwake = true }
+        // First in any order and over the network as it is, then in turn and over a good one.
+        for _ in 0..<60 { live(Int.random(in: devices.indices, using: &generator), step: nil) }
         loss = 0
-        for device in devices.indices {
-            devices[device].isAwake = true
-            devices[device].blocked = []
-        }
-        // First in any order, then in turn.
-        for _ in 0..<40 { live(Int.random(in: devices.indices, using: &generator), step: nil) }
+        for device in devices.indices { devices[device].blocked = [] }
         var rounds = 0
         var hasCompared = false
         while true {

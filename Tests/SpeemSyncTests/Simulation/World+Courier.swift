@@ -29,6 +29,8 @@ extension World {
             let outcomes = letters.map { deposit($0, at: node) }
             // The answer may be lost: it is not known then that they are there.
             guard !chance(loss) else { continue }
+            if outcomes.contains(.full) { note(.mailboxFull) }
+            if outcomes.contains(.unknownMailbox) { note(.unknownMailbox) }
             if outcomes.contains(.full) { devices[device].blocked.insert(parcel.account) }
             commit(device) { state in
                 for (letter, outcome) in zip(letters, outcomes) where outcome == .stored || outcome == .duplicate {
@@ -124,10 +126,12 @@ extension World {
     func hearOfOutbox(_ node: Int, _ state: inout SimulatedDevice.State) {
         for parcel in state.handedOver.filter({ $0.value == node }).keys.sorted() {
             guard let job = nodes[node].outbox.first(where: { $0.parcel == parcel && $0.device == state.id }) else {
+                note(.outboxLost)
                 state.handedOver[parcel] = nil
                 continue
             }
             guard job.item.isOver else { continue }
+            note(job.item.state == .stored ? .outboxStored : .outboxRefused)
             var isRefused = false
             for (letter, target) in zip(job.letters, job.item.targets) {
                 switch target {

@@ -14,7 +14,10 @@ extension World {
         case .nodeBack: isOn[node] = true
         case .pump: pump(node)
         case .snapshot: snapshots[node].append(nodes[node])
-        case .goBack: goBack(node)
+        case .goBack:
+            if let worn = snapshots.indices.filter({ !snapshots[$0].isEmpty }).randomElement(using: &generator) {
+                goBack(worn)
+            }
         case .wakeUp: devices[device].isAwake = true
         case .fallAsleep: devices[device].isAwake = false
         case .restart: devices[device].restart()

@@ -11,6 +11,7 @@ extension World {
         if nodes[node].roster == nil {
             guard state.isActive else { return }
             // A node that nobody owns yet is claimed.
+            note(.secondNode)
             nodes[node].take(state.own)
             activity += 1
         }
@@ -19,6 +20,7 @@ extension World {
                 entry.devices.contains { $0.id == state.id }
             }
             // Revoked. A node that does not know the device yet says nothing.
+            if wasListed == true { note(.removal) }
             if wasListed == true { commit(device) { $0.isGone = true } }
             return
         }
@@ -39,8 +41,11 @@ extension World {
     private func check(_ node: Int, _ state: inout SimulatedDevice.State) {
         let judgement = NodeContinuity.judge(nodes[node].continuity, known: state.continuity[node])
         switch judgement {
-        case .new, .onward, .anotherStore: break
-        case .wentBack: nodes[node].reset(from: nodes[node].continuity, to: number())
+        case .new, .onward: break
+        case .anotherStore: note(.anotherStore)
+        case .wentBack:
+            note(.wentBack)
+            nodes[node].reset(from: nodes[node].continuity, to: number())
         }
         // Whoever sees a reset node brings the contacts' grants.
         nodes[node].isBare = false
@@ -91,6 +96,7 @@ extension World {
         var state = devices[device].state
         let done = taken.filter { open($0.letter, &state) }
         state.parcels.removeAll { $0.isOver }
+        if reading != .whole { note(.cutOff) }
         if bug == .acknowledgeBeforeCommit { acknowledge(done, by: device) }
         guard reading != .cutBeforeCommit else { return devices[device].restart() }
         devices[device].state = state
@@ -110,6 +116,7 @@ extension World {
 
     /// There is room again: devices and outboxes that were refused hear of it, if nothing is lost.
     func allClear(_ account: Int) {
+        note(.allClear)
         for device in devices.indices where !chance(loss) { devices[device].blocked.remove(account) }
         for node in nodes.indices {
             for place in nodes[node].outbox.indices where nodes[node].outbox[place].item.trouble == .mailboxFull {
@@ -138,7 +145,7 @@ extension World {
                 after: state.own.newest, signedBy: state.keys, devices: listed, nodes: listedNodes)
             guard isOn[node], !chance(loss) else { return }
             let isTaken = nodes[node].append(entry, bug: bug)
-            if isTaken { activity += 1 }
+            if isTaken { activity += 1 } else { note(.lostRace) }
             guard !chance(loss), let chain = nodes[node].roster else { return }
             commit(device) { state in
                 self.take(chain, of: state.account, &state)

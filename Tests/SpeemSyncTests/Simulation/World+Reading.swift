@@ -11,7 +11,10 @@ extension World {
             violations.append("a letter came to a device that cannot open it")
             return true
         }
-        if state.seen.contains(letter.number), bug != .noSeenSet { return true }
+        if state.seen.contains(letter.number) {
+            note(.duplicate)
+            if bug != .noSeenSet { return true }
+        }
         var reaction = RosterWatch.reaction(
             of: state.id, to: letter.heads, sender: state.rosters[letter.account], own: state.own)
         if reaction.fetchesSender { fetch(letter.account, naming: letter.heads.sender, &state) }
@@ -22,9 +25,12 @@ extension World {
         {
         case .accepted: break
         case .refused:
+            note(.refusedSender)
             state.seen.insert(letter.number)
             return true
-        case .undecided: return bug == .unknownSendersAreDropped
+        case .undecided:
+            note(.undecidedSender)
+            return bug == .unknownSendersAreDropped
         }
         activity += 1
         state.seen.insert(letter.number)
@@ -32,8 +38,8 @@ extension World {
         reaction = RosterWatch.reaction(
             of: state.id, to: letter.heads, sender: state.rosters[letter.account], own: state.own)
         if reaction.tellsSender { notify(letter.account, &state) }
-        let missedBy = bug == .nobodyTellsMissedDevices ? [] : reaction.missedBy
-        take(letter, missedBy: missedBy, &state)
+        if !reaction.missedBy.isEmpty { note(.missedDevice) }
+        take(letter, missedBy: reaction.missedBy, &state)
         return true
     }
 
@@ -84,11 +90,15 @@ extension World {
 
     private func reconcile(_ round: Content.Round, with device: DeviceID, _ state: inout SimulatedDevice.State) {
         // A device that was allowed less than it is asked about asks itself.
-        guard round.since >= state.since else { return compare(with: device, &state) }
+        guard round.since >= state.since else {
+            note(.askedAboutMore)
+            return compare(with: device, &state)
+        }
         let index = ReplicaIndex(state.replica, salt: round.salt, since: round.since)
         func give(_ ids: [UInt64]) {
             let (update, isWhole) = index.update(for: ids, of: state.replica)
             if !update.isEmpty { seal(.update(update), to: [device], of: state.account, &state) }
+            if !isWhole { note(.changedItem) }
             if !isWhole, bug != .changedItemsAreForgotten { compare(with: device, &state) }
         }
         func say(isAnswer: Bool, _ bytes: [UInt8], wanted: [UInt64]) {
@@ -148,6 +158,7 @@ extension World {
         let own = state.own
         if account == state.account {
             guard own.device(state.id) != nil else {
+                note(.removal)
                 state.isGone = old.device(state.id) != nil
                 return
             }
@@ -172,6 +183,7 @@ extension World {
                 state.parcels[place].states[device] = nil
             }
             guard state.parcels[place].isKept, bug != .noSecondFanOut else { continue }
+            if !added.isEmpty { note(.secondFanOut) }
             for device in added { add(device.id, to: place, &state) }
         }
     }

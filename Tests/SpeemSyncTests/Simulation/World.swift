@@ -33,7 +33,17 @@ final class World {
     var loss: Int
     /// Counts what moved.
     var activity = 0
+    /// What happened, and how often: a simulation in which something never happens shows nothing about it.
+    var tally: [Happening: Int] = [:]
     private var numbers = 0
+
+    enum Happening: CaseIterable {
+        case duplicate, refusedSender, undecidedSender, missedDevice, secondFanOut
+        case mailboxFull, allClear, unknownMailbox, outboxStored, outboxRefused, outboxLost
+        case wentBack, anotherStore, lostRace, cutOff, askedAboutMore, changedItem, secondNode, removal
+    }
+
+    func note(_ happening: Happening) { tally[happening, default: 0] += 1 }
 
     init(bug: Bug?, loss: Int) {
         self.bug = bug
