@@ -1,10 +1,18 @@
 import Logging
 import SpeemIdentity
+import SpeemProtocol
 import SpeemStore
 import SpeemTransport
+import SwiftProtobuf
 import Testing
 
 @testable import SpeemDevice
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// The own node takes over, and the device goes to sleep: each command here is a device that is on for a moment.
 struct OutboxStoryTests {
@@ -128,6 +136,74 @@ struct OutboxStoryTests {
                 await device.connections.shutDown()
                 await work.value
             }
+        }
+    }
+
+    /// The own node refuses for lack of room, or has forgotten the route: nothing is lost, and nothing is doubled.
+    @Test func theOwnNodeRefuses() async throws {
+        try await TestPair.with { pair in
+            #expect(try await pair.alice.send("bob", "first") == "stored")
+            #expect(try await pair.bob.inbox() == ["alice: first"])
+            try await pair.alice.open { device in
+                let bob = try await device.state.store.read { try ContactRows.find(name: "bob", in: $0) }
+                let outgoing = OutgoingMail(state: device.state)
+                func send(_ text: String) async throws -> Courier.Outcome {
+                    _ = try await device.state.store.write { try outgoing.queueText(text, to: bob, now: 0, in: $0) }
+                    return try await device.courier.deliver(to: bob.id)
+                }
+                #expect(try await send("second").queued == 1)
+                // The node forgets the route, and the device does not know.
+                let name = try await device.state.store.read { try RouteRows.find(bob.id, in: $0)?.name ?? [] }
+                let response = try await device.connections.own().request(
+                    .with { $0.routeRemove = .with { $0.route = Data(name) } })
+                try response.requireNoRefusal()
+                // UNKNOWN_ROUTE: the device goes itself, and tells the route again with the next one.
+                #expect(try await send("third").stored == 1)
+                #expect(try await send("fourth").queued == 1)
+            }
+            try await until("all have come") { try await pair.bob.inbox(all: true).count == 4 }
+            #expect(
+                try await Set(pair.bob.inbox(all: true))
+                    == ["alice: first", "alice: second", "alice: third", "alice: fourth"])
+        }
+    }
+
+    /// The own node's quota for its owner is used up by what waits: the rest waits on the device, or goes itself.
+    @Test func theOutboxIsFull() async throws {
+        let limits = "[mailbox]\nquota = \"10MB\"\nquota_per_contact = \"1MB\"\nquota_own = \"1MB\""
+        try await TestPair.with(bobLimits: limits) { pair in
+            // Bob's node is the small one.
+            #expect(try await pair.bob.send("alice", "0 first") == "stored")
+            #expect(try await pair.alice.inbox() == ["bob: 0 first"])
+            try await pair.aliceNode.stop()
+            let text = String(repeating: "x", count: 60_000)
+            try await pair.bob.open { device in
+                let alice = try await device.state.store.read { try ContactRows.find(name: "alice", in: $0) }
+                let outgoing = OutgoingMail(state: device.state)
+                for number in 1...200 {
+                    _ = try await device.state.store.write {
+                        try outgoing.queueText("\(number) " + text, to: alice, now: 0, in: $0)
+                    }
+                }
+                let outcome = try await device.courier.deliver(to: alice.id)
+                let states = try await device.state.store.read { connection in
+                    try connection.query("SELECT state FROM outgoing") { row throws(StoreError) in try row.integer(0) }
+                }
+                #expect(states.contains(0) && states.contains(1) && outcome.isWaiting, "\(outcome)")
+            }
+            try await pair.aliceNode.start()
+            var received: Set<String> = []
+            var count = 0
+            try await until("all have come") {
+                _ = try await pair.bob.sent()
+                let new = try await pair.alice.inbox().compactMap {
+                    $0.split(separator: " ").dropFirst().first.map(String.init)
+                }
+                received.formUnion(new)
+                count += new.count
+                return count >= 200
+            }
+            #expect(received.count == 200 && count == 200)
         }
     }
 }
