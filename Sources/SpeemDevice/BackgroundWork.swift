@@ -1,6 +1,7 @@
 import Logging
 import SpeemIdentity
 import SpeemProtocol
+import SpeemStore
 import SpeemTransport
 
 /// What a device does of its own accord: it stays connected to its node, reads what is pushed, sends what waits, and
@@ -18,7 +19,6 @@ struct BackgroundWork: Sendable {
 
     /// Until the task is cancelled.
     func run() async {
-        await device.carryWithdrawals()
         await withDiscardingTaskGroup { group in
             group.addTask { await readMail() }
             group.addTask { await send() }
@@ -64,7 +64,7 @@ struct BackgroundWork: Sendable {
                 let connection = try await device.reader.drain(node, subscribe: true).connection
                 retry = Self.firstRetry
                 logger.info("connected to an own node")
-                try await device.visit(node, over: connection)
+                try await tellOfGrants { try await device.visit(node, over: connection) }
                 device.supplyIsDue.notify()
                 device.work.notify()
                 try await read(connection, node)
@@ -84,7 +84,6 @@ struct BackgroundWork: Sendable {
     private func read(_ connection: ClientConnection, _ node: OwnNode) async throws {
         // Where one node can be reached others may be, too.
         let lookAgain = device.lookAgain.subscribe()
-        let rosterChanged = device.nodesChanged.subscribe()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 var pushes = connection.pushes.makeAsyncIterator()
@@ -96,10 +95,16 @@ struct BackgroundWork: Sendable {
                 }
             }
             group.addTask {
-                // What was changed at one node, or withdrawn here, is carried to the others at once.
-                for await _ in rosterChanged {
-                    guard let now = await nodes().first(where: { $0.entry == node.entry }) else { continue }
-                    try await device.visit(now, over: connection)
+                // What other nodes or contacts have changed is carried here, too.
+                var due = device.visitIsDue.subscribe()
+                while !Task.isCancelled, connection.isActive {
+                    await Self.sleep(Self.checkInterval, orUntil: due)
+                    guard !Task.isCancelled, let known = await nodes().first(where: { $0.entry == node.entry }) else {
+                        return
+                    }
+                    // Before the visit: what changes while it goes on is not missed.
+                    due = device.visitIsDue.subscribe()
+                    try await tellOfGrants { try await device.visit(known, over: connection) }
                 }
             }
             do {
@@ -129,16 +134,18 @@ struct BackgroundWork: Sendable {
         }
         if !envelopes.isEmpty {
             try await device.reader.take(envelopes, over: connection)
-            await device.carryWithdrawals()
         }
         if !reports.isEmpty {
             try await device.reports.take(reports, over: connection)
             device.news.notify()
+            // What a node does not bring goes another way.
+            device.work.notify()
         }
         if areGrantsNews { await device.carryGrants() }
         if isRosterNews {
             try await RosterFlow(state: device.state, connections: device.connections).fetch(over: connection)
             device.nodesChanged.notify()
+            device.visitIsDue.notify()
             device.news.notify()
             device.lookAgain.notify()
         }
@@ -182,18 +189,29 @@ struct BackgroundWork: Sendable {
             let again = device.retryAll.subscribe()
             var outcome = Courier.Outcome()
             do {
-                outcome = try await device.courier.deliver(to: contact)
+                outcome = try await tellOfGrants { try await device.courier.deliver(to: contact) }
             } catch {
                 logger.error("sending failed: \(error)")
                 outcome.wait(error)
             }
             device.lookAgain.notify()
-            await device.carryWithdrawals()
             guard outcome.isWaiting else { return }
             if outcome.stored > 0 || outcome.queued > 0 { retry = Self.firstRetry }
             await Self.sleep(max(Self.jittered(retry), outcome.retryAfter), orUntil: again)
             retry = min(retry * 2, poll)
         }
+    }
+
+    /// Lets all own nodes be visited when `body` has changed the grants that they should have.
+    private func tellOfGrants<T: Sendable>(_ body: () async throws -> T) async throws -> T {
+        let before = try await grantsVersion()
+        let result = try await body()
+        if try await grantsVersion() != before { device.visitIsDue.notify() }
+        return result
+    }
+
+    private func grantsVersion() async throws -> Int64 {
+        try await device.state.store.read { try NodeGrantRows.version(in: $0) }
     }
 
     /// Somewhere around `duration`, so that devices that failed together do not all come back together.

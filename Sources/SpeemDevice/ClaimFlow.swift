@@ -36,16 +36,27 @@ struct ClaimFlow: Sendable {
     func claim(_ invite: Invite, place: Place = .last) async throws {
         let earlier = try await state.store.read { try Self.pending(in: $0) }
         var oneTime: Int64?
-        if let earlier, earlier.secret != invite.secret, earlier.isSent {
-            guard let replacement = try await settle(earlier, before: invite) else { return }
-            oneTime = replacement
+        if let earlier, earlier.secret != invite.secret {
+            if case .of(earlier.node.noise, isLost: true) = place {
+                // The board that was to take a place broke in the middle: it stays listed until another one has the place.
+                try await state.store.write { connection in
+                    try connection.execute("DELETE FROM claim")
+                    try InitiatorRows.delete(earlier.oneTime, in: connection)
+                }
+            } else if earlier.isSent {
+                guard let replacement = try await settle(earlier, before: invite) else { return }
+                oneTime = replacement
+            } else {
+                try await undo(earlier)
+            }
         }
         let known = oneTime
-        let pending = try await state.store.write { try prepare(invite, oneTime: known, in: $0) }
-        try await list(pending, place)
+        let pending = try await state.store.write { try prepare(invite, place, oneTime: known, in: $0) }
         let connection: ClientConnection
         do {
+            // Before anybody is told of the node: an invite that is dead changes nothing.
             connection = try await connections.connection(oneTime: pending.oneTime)
+            try await list(pending, place)
         } catch TransportError.refused(let address) {
             return try await silent(pending, address)
         }
@@ -109,6 +120,12 @@ struct ClaimFlow: Sendable {
         case .of(let old, let isLost):
             change = .replaceNode(old: old, new: pending.node)
             isAlone = isAlone || isLost
+            // For whoever has to take it back.
+            let replaced = roster.nodes.first { $0.noise == old }
+            try await state.store.write {
+                try $0.execute(
+                    "UPDATE claim SET replaces = ?, lost = ?", .optional(replaced?.encoded), .flag(isLost))
+            }
         }
         guard isAlone else {
             return try await RosterFlow(state: state, connections: connections).change(change)
@@ -169,11 +186,22 @@ struct ClaimFlow: Sendable {
     private func finish(_ pending: Pending) async throws {
         await connections.close(pending.oneTime)
         try await state.store.write { [state] connection in
+            // As it is now: it was written down what was listed since.
+            let pending = try Self.pending(in: connection) ?? pending
             try connection.execute("DELETE FROM claim")
             try InitiatorRows.delete(pending.oneTime, in: connection)
-            try OwnNodeRows.follow(try OwnRoster.load(account: state.account, in: connection), in: connection)
+            let roster = try OwnRoster.load(account: state.account, in: connection)
+            try OwnNodeRows.follow(roster, in: connection)
+            // No other node has told.
+            if pending.entry != nil { try RosterEffects(state: state).tellContacts(roster, in: connection) }
+            if let lost = pending.replaces, pending.isLost {
+                try RouteRows.withdraw(node: lost.noise.bytes, state: state, in: connection)
+            }
         }
     }
+
+    /// The node whose claim waits for its answer.
+    static func claimed(in connection: Connection) throws -> NodeEntry? { try pending(in: connection)?.node }
 
     private struct Pending: Sendable {
         let secret: SecretBytes
@@ -183,13 +211,18 @@ struct ClaimFlow: Sendable {
         let isSent: Bool
         /// The roster entry that lists the node, when no other node has it.
         let entry: UInt64?
+        /// Whose place it takes.
+        let replaces: NodeEntry?
+        let isLost: Bool
 
         /// One of the node's, for a person.
         var address: String { node.addresses.first ?? "an unknown address" }
     }
 
     /// Takes up a claim again, or writes down a new one.
-    private func prepare(_ invite: Invite, oneTime: Int64?, in connection: Connection) throws -> Pending {
+    private func prepare(
+        _ invite: Invite, _ place: Place, oneTime: Int64?, in connection: Connection
+    ) throws -> Pending {
         if let pending = try Self.pending(in: connection) {
             if pending.secret == invite.secret { return pending }
             guard !pending.isSent else { throw DeviceError.hasNode }
@@ -200,7 +233,7 @@ struct ClaimFlow: Sendable {
         guard !roster.nodes.contains(where: { $0.noise == invite.node.noise }) || oneTime != nil else {
             throw DeviceError.hasNode
         }
-        guard roster.nodes.count < RosterEntry.maxNodes else { throw DeviceError.tooManyNodes }
+        if case .last = place, roster.nodes.count >= RosterEntry.maxNodes { throw DeviceError.tooManyNodes }
         let oneTime =
             try oneTime
             ?? InitiatorRows.insertOneTime(InviteKeys(secret: invite.secret), node: invite.node, in: connection)
@@ -213,17 +246,21 @@ struct ClaimFlow: Sendable {
 
     /// The claim that waits for its answer.
     private static func pending(in connection: Connection) throws -> Pending? {
-        let row = try connection.first("SELECT secret, node, one_time, sent, entry FROM claim") {
+        let row = try connection.first("SELECT secret, node, one_time, sent, entry, replaces, lost FROM claim") {
             row throws(StoreError) in
             (
                 secret: try row.secret(0), node: try row.blob(1), oneTime: try row.integer(2),
-                isSent: try row.flag(3), entry: try row.optionalInteger(4)
+                isSent: try row.flag(3), entry: try row.optionalInteger(4), replaces: try row.optionalBlob(5),
+                isLost: try row.flag(6)
             )
         }
         guard let row else { return nil }
         return Pending(
             secret: row.secret, node: try DeviceError.stored("a claim") { try NodeEntry(stored: row.node) },
-            oneTime: row.oneTime, isSent: row.isSent, entry: row.entry.map { UInt64(clamping: $0) })
+            oneTime: row.oneTime, isSent: row.isSent, entry: row.entry.map { UInt64(clamping: $0) },
+            replaces: try row.replaces.map { bytes in try DeviceError.stored("a claim") { try NodeEntry(stored: bytes) }
+            },
+            isLost: row.isLost)
     }
 
     private func remove(_ pending: Pending, in connection: Connection) throws {
@@ -240,9 +277,15 @@ struct ClaimFlow: Sendable {
     private func undo(_ pending: Pending) async throws {
         await connections.close(pending.oneTime)
         let current = try await state.store.read { try Self.pending(in: $0) } ?? pending
-        if current.entry == nil {
+        let isListed = try await state.roster().nodes.contains { $0.noise == pending.node.noise }
+        if isListed, current.entry == nil {
             // The other nodes have an entry that lists it.
-            try await RosterFlow(state: state, connections: connections).change(.removeNode(pending.node.noise))
+            let flow = RosterFlow(state: state, connections: connections)
+            if let old = current.replaces {
+                try await flow.change(.replaceNode(old: pending.node.noise, new: old), at: old)
+            } else {
+                try await flow.change(.removeNode(pending.node.noise))
+            }
         }
         try await state.store.write { [self] in try remove(current, in: $0) }
         let key = pending.node.noise.bytes

@@ -1,7 +1,15 @@
 import Logging
 import SpeemIdentity
+import SpeemProtocol
 import SpeemStore
 import SpeemSync
+import SwiftProtobuf
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// What a contact's newer roster changes, in the transaction it is given.
 struct ContactRoster: Sendable {
@@ -26,5 +34,48 @@ struct ContactRoster: Sendable {
         let own = try OwnRoster.load(account: state.account, in: connection)
         try HistorySync(state: state).compare(
             with: RosterWatch.compares(state.id, old: before, new: roster, own: own), now: now, in: connection)
+        // A node that is not listed any more may be gone, and with it what no device has fetched yet.
+        if before.nodes.contains(where: { old in !roster.nodes.contains { $0.noise == old.noise } }) {
+            try OutgoingRows.resend(contact: contact.id, in: connection)
+        }
+    }
+
+    /// No known node of the contact answers: what the contact itself has told is taken, where it goes on from the known chain.
+    ///
+    /// While a node answers, its word counts: there a device that was removed meanwhile cannot add an entry.
+    ///
+    /// - Returns: whether there are other nodes now.
+    func takeTold(by contact: Contact, in connection: Connection) throws -> Bool {
+        let told = try connection.first("SELECT told_roster FROM contact WHERE id = ?", .integer(contact.id)) {
+            row throws(StoreError) in try row.optionalBlob(0)
+        }
+        guard case .some(.some(let bytes)) = told else { return false }
+        try connection.execute("UPDATE contact SET told_roster = NULL WHERE id = ?", .integer(contact.id))
+        let known = try ContactRows.roster(of: contact, in: connection)
+        var next = known
+        do {
+            for encoded in try WireRosterChain(serializedBytes: bytes).entries {
+                let entry = try RosterEntry([UInt8](encoded))
+                if !next.contains(entry.head) { try next.append(entry) }
+            }
+        } catch {
+            state.logger.warning(
+                "contact \(contact.id) has told a roster that does not go on from the known one: \(error)")
+            return false
+        }
+        guard known.judge(next).isTaken else { return false }
+        try take(next, of: contact, before: known, in: connection)
+        return known.nodes != next.nodes
+    }
+}
+
+extension ContactRows {
+    /// Keeps the newest entries of a contact's chain as the contact tells them: for when no known node of it answers.
+    static func told(_ entries: [Data], by contact: Int64, in connection: Connection) throws {
+        guard !entries.isEmpty else { return }
+        let chain = WireRosterChain.with { $0.entries = entries }
+        try connection.execute(
+            "UPDATE contact SET told_roster = ? WHERE id = ? AND is_self = 0", .blob(try chain.serializedBytes()),
+            .integer(contact))
     }
 }

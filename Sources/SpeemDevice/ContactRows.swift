@@ -138,7 +138,8 @@ enum ContactRows {
         at contact: Int64, alarm: String?, in connection: Connection
     ) throws(StoreError) {
         try connection.execute(
-            "UPDATE contact SET wanted_head = NULL, alarm = ? WHERE id = ?", alarm.map { .text($0) } ?? .null,
+            "UPDATE contact SET wanted_head = NULL, told_roster = NULL, alarm = ? WHERE id = ?",
+            alarm.map { .text($0) } ?? .null,
             .integer(contact))
     }
 

@@ -75,24 +75,32 @@ struct ContactVisit: Sendable {
 
     // MARK: Ways in
 
-    /// Gets the route, over which the own nodes deposit for this account, its grant.
+    /// Gets the route, over which the own nodes deposit for this account, its grants: one for each node.
     private func registerRoute() async throws {
         let id = contact.id
-        guard let route = try await state.store.read({ try RouteRows.find(id, in: $0) }), route.state == .made
-        else { return }
-        let key = try X25519.PrivateKey(route.key)
-        let response = try await connection.request(
-            .with {
-                $0.routeRegister = .with {
-                    $0.initiatorKey = Data(key.publicKey.bytes)
-                    $0.preSharedKey = Data(route.preSharedKey.exposedCopy())
-                }
-            })
-        let outcome = try Self.isDone(response)
-        let state = state
-        try await state.store.write { connection in
-            try RouteRows.set(outcome ? .ready : .refused, of: id, in: connection)
-            if outcome { try OwnSync(state: state).queueCard(of: id, in: connection) }
+        let (route, nodes) = try await state.store.read { connection in
+            (try RouteRows.find(id, in: connection), try RouteRows.unregistered(id, in: connection))
+        }
+        guard let route, route.state == .made || route.state == .ready else { return }
+        for node in nodes {
+            let key = try route.key(of: node)
+            let response = try await connection.request(
+                .with {
+                    $0.routeRegister = .with {
+                        $0.initiatorKey = Data(key.bytes)
+                        $0.preSharedKey = Data(route.preSharedKey(for: node).exposedCopy())
+                    }
+                })
+            let isDone = try Self.isDone(response)
+            let state = state
+            try await state.store.write { connection in
+                // Meanwhile the route may have got new keys.
+                guard try RouteRows.find(id, in: connection)?.secret == route.secret else { return }
+                try RouteRows.knows(node, contact: id, refused: !isDone, in: connection)
+                guard isDone else { return }
+                try RouteRows.set(.ready, of: id, in: connection)
+                try OwnSync(state: state).queueCard(of: id, in: connection)
+            }
         }
     }
 

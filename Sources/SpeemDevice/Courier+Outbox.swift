@@ -13,28 +13,34 @@ import Synchronization
     import Foundation
 #endif
 
-/// Routes that an own node is known to have, with the nodes that they lead to: in memory, because asking once more is cheap.
+/// Routes that own nodes are known to have, with the nodes that they lead to: in memory, because asking once more is cheap.
 final class KnownRoutes: Sendable {
     /// By route and node, a hash of all that the node was told.
     private let routes = Mutex<[[UInt8]: [UInt8]]>([:])
 
-    func isKnown(_ route: WireRouteAdd, at node: [UInt8]) -> Bool {
-        let hash = Self.hash(route)
-        return routes.withLock { $0[node + [UInt8](route.route)] == hash }
+    func isKnown(_ route: WireRouteAdd, at node: OwnNode) -> Bool {
+        let hash = Self.hash(route, node)
+        return routes.withLock { $0[Self.name(route, node)] == hash }
     }
 
-    func learn(_ route: WireRouteAdd, at node: [UInt8]) {
-        let hash = Self.hash(route)
-        routes.withLock { $0[node + [UInt8](route.route)] = hash }
+    func learn(_ route: WireRouteAdd, at node: OwnNode) {
+        let hash = Self.hash(route, node)
+        routes.withLock { $0[Self.name(route, node)] = hash }
     }
 
-    func forget(_ route: WireRouteAdd, at node: [UInt8]) {
-        routes.withLock { $0[node + [UInt8](route.route)] = nil }
+    func forget(_ route: WireRouteAdd, at node: OwnNode) {
+        routes.withLock { $0[Self.name(route, node)] = nil }
     }
 
-    private static func hash(_ route: WireRouteAdd) -> [UInt8] {
+    private static func name(_ route: WireRouteAdd, _ node: OwnNode) -> [UInt8] {
+        node.entry.noise.bytes + [UInt8](route.route)
+    }
+
+    /// With the node's epoch: after another disk it may know an older route.
+    private static func hash(_ route: WireRouteAdd, _ node: OwnNode) -> [UInt8] {
         BLAKE2b.hash(
-            domain: DomainSeparator("known route"), [UInt8](route.initiatorSecret), [UInt8](route.preSharedKey),
+            domain: DomainSeparator("known route"), node.epoch ?? [], [UInt8](route.initiatorSecret),
+            [UInt8](route.preSharedKey),
             route.nodes.flatMap { $0.nodeKey + $0.addresses.flatMap { Array($0.utf8) + [0] } })
     }
 }
@@ -66,43 +72,47 @@ extension Courier {
         try await announce(route, at: own.node, over: own.connection)
     }
 
-    private func announce(_ route: WireRouteAdd, at node: NodeEntry, over connection: ClientConnection) async throws {
-        let key = node.noise.bytes
-        guard !routes.isKnown(route, at: key) else { return }
+    private func announce(_ route: WireRouteAdd, at node: OwnNode, over connection: ClientConnection) async throws {
+        guard !routes.isKnown(route, at: node) else { return }
         try await connection.request(.with { $0.routeAdd = route }).requireNoRefusal()
-        routes.learn(route, at: key)
+        routes.learn(route, at: node)
     }
 
-    /// The route to a contact, and an own node that can be reached.
+    /// The route to a contact, and an own node that can be reached and whose key the contact's node knows.
     private func way(
         to contact: Contact
-    ) async throws -> (route: WireRouteAdd, own: (connection: ClientConnection, node: NodeEntry))? {
+    ) async throws -> (route: WireRouteAdd, own: (connection: ClientConnection, node: OwnNode))? {
         guard !contact.isSelf,
             let route = try await state.store.read({ try RouteRows.find(contact.id, in: $0) }), route.state == .ready
         else { return nil }
-        let nodes = try await state.ownNodes().filter { !$0.isRetired }.map(\.entry)
+        let registered = Set(try await state.store.read { try RouteRows.nodes(of: contact.id, in: $0) })
+        let usable = try await state.ownNodes().filter { !$0.isRetired && registered.contains($0.entry.noise.bytes) }
+        let entries = usable.map(\.entry)
         let connections = connections
         let initiator = state.ownInitiator
-        guard !nodes.isEmpty,
-            let own = await Deadline.wait(
-                Self.patience, for: { try? await connections.connection(initiator, atAnyOf: nodes) }) ?? nil
+        guard !entries.isEmpty,
+            let reached = await Deadline.wait(
+                Self.patience, for: { try? await connections.connection(initiator, atAnyOf: entries) }) ?? nil,
+            let node = usable.first(where: { $0.entry == reached.node })
         else { return nil }
         let roster = try await state.store.read { try ContactRows.roster(of: contact, in: $0) }
-        var wire = route.wire
+        var wire = route.wire(for: node.entry.noise.bytes)
         wire.nodes = roster.nodes.map { node in
             .with {
                 $0.nodeKey = Data(node.noise.bytes)
                 $0.addresses = node.addresses
             }
         }
-        return wire.nodes.isEmpty ? nil : (wire, own)
+        guard !wire.nodes.isEmpty else { return nil }
+        let own = (connection: reached.connection, node: node)
+        return (route: wire, own: own)
     }
 
     private func put(
-        _ envelopes: [OutgoingEnvelope], along route: WireRouteAdd, at node: NodeEntry,
+        _ envelopes: [OutgoingEnvelope], along route: WireRouteAdd, at node: OwnNode,
         over connection: ClientConnection
     ) async throws -> Bool {
-        let key = node.noise.bytes
+        let key = node.entry.noise.bytes
         try await announce(route, at: node, over: connection)
         let deposits = Self.deposits(envelopes)
         let items = deposits.map(Self.itemName)
@@ -124,15 +134,15 @@ extension Courier {
                 guard case .outboxTaken = response.kind else { throw TransportError.violation("not the outbox") }
                 taken.append((deposit, item))
             } catch let error as RefusalError {
-                if error.code == .unknownRoute { routes.forget(route, at: key) }
+                if error.code == .unknownRoute { routes.forget(route, at: node) }
                 refusal = refusal ?? error
             }
         }
         let done = taken
         try await state.store.write { connection in
             for (envelopes, item) in done {
-                for envelope in envelopes {
-                    try OutgoingRows.queued(envelope, item: item, at: key, in: connection)
+                for (place, envelope) in envelopes.enumerated() {
+                    try OutgoingRows.queued(envelope, item: item, place: place, at: key, in: connection)
                 }
             }
         }

@@ -106,8 +106,12 @@ struct Courier: Sendable {
                 try connection.execute("DELETE FROM sponsored WHERE contact = ?", .integer(id))
             }
         }
-        let problem = await visit(contact)
-        if let problem { outcome.wait(problem) }
+        if let problem = await visit(contact) {
+            outcome.wait(problem)
+            let words = "\(problem)"
+            let now = clock.milliseconds()
+            try await state.store.write { try OutgoingRows.trouble(words, contact: id, now: now, in: $0) }
+        }
         do {
             try await send(contact, &outcome)
         } catch {
@@ -122,7 +126,7 @@ struct Courier: Sendable {
     private func visit(_ contact: Contact) async -> (any Error)? {
         do {
             guard try await state.store.read({ try OutgoingRows.needsVisit(contact.id, in: $0) }) else { return nil }
-            let (connection, node) = try await connection(to: contact)
+            let (connection, node) = try await knownNode(of: contact)
             try await ContactVisit(
                 state: state, contact: contact, connection: connection, node: node, now: clock.seconds()
             ).run()
@@ -131,6 +135,19 @@ struct Courier: Sendable {
         } catch {
             state.logger.debug("contact \(contact.id): \(error)")
             return error
+        }
+    }
+
+    /// A connection to a node of the contact: when none is there, perhaps the contact has told of others.
+    private func knownNode(of contact: Contact) async throws -> (connection: ClientConnection, node: NodeEntry) {
+        do {
+            return try await connection(to: contact)
+        } catch let error as TransportError {
+            let state = state
+            guard !contact.isSelf,
+                try await state.store.write({ try ContactRoster(state: state).takeTold(by: contact, in: $0) })
+            else { throw error }
+            return try await connection(to: contact)
         }
     }
 
@@ -150,7 +167,10 @@ struct Courier: Sendable {
             let waiting = try await state.store.read {
                 try OutgoingRows.waiting(contact: contact.id, limit: Int64(limit), in: $0)
             }
-            guard !waiting.isEmpty else { return careful.remove(contact.id) }
+            guard !waiting.isEmpty else {
+                careful.remove(contact.id)
+                return try await sendDirect(contact, &outcome)
+            }
             if try await forward(waiting, to: contact) {
                 outcome.queued += waiting.count
                 continue
@@ -168,9 +188,19 @@ struct Courier: Sendable {
         }
     }
 
+    /// What a node did not know the mailbox of: a window of it.
+    private func sendDirect(_ contact: Contact, _ outcome: inout Outcome) async throws {
+        let waiting = try await state.store.read {
+            try OutgoingRows.waiting(contact: contact.id, direct: true, limit: Int64(Self.window), in: $0)
+        }
+        guard !waiting.isEmpty else { return }
+        let connection = try await connection(to: contact).connection
+        _ = try await deposit(waiting, to: contact, over: connection, &outcome)
+    }
+
     /// Sends a window of deposits in their order; their answers are kept in one commit.
     ///
-    /// - Returns: false when one was refused for now.
+    /// - Returns: false when one was refused for now, and what is behind it has to wait.
     private func deposit(
         _ envelopes: [OutgoingEnvelope], to contact: Contact, over connection: ClientConnection,
         _ outcome: inout Outcome
@@ -179,48 +209,47 @@ struct Courier: Sendable {
         let responses = try await connection.request(
             all: deposits.map { deposit in .with { $0.deposit = .init(deposit) } })
         var refusals: [RefusalError] = []
-        // The contact's roster says something else by now.
+        // The contact has other nodes by now.
         var isOutdated = false
-        var results: [(envelope: OutgoingEnvelope, failure: String?)] = []
-        let roster = try await state.store.read { try ContactRows.roster(of: contact, in: $0) }
-        let listed = Set(roster.devices.map(\.id.bytes))
+        var results: [(envelope: OutgoingEnvelope, refusal: RefusalError?)] = []
         for (deposit, response) in zip(deposits, responses) {
             for (envelope, refusal) in zip(deposit, try Self.outcomes(of: response, count: deposit.count)) {
-                guard let refusal else {
-                    results.append((envelope, nil))
-                    continue
-                }
-                let error = RefusalError(refusal)
-                isOutdated = isOutdated || error.code == .nodeRetired || error.code == .unknownMailbox
+                let error = refusal.map(RefusalError.init)
+                results.append((envelope, error))
+                guard let error else { continue }
+                isOutdated = isOutdated || error.code == .nodeRetired
                 if error.code == .mailboxFull || error.code == .nodeFull {
                     awaitAllClear(of: contact, over: connection)
                 }
-                // A node that does not know a listed device has another roster than this device: that is fetched first.
-                if error.isTemporary || (error.code == .unknownMailbox && listed.contains(envelope.device)) {
-                    refusals.append(error)
-                } else {
-                    state.logger.warning("a message was refused for good: \(error)")
-                    results.append((envelope, error.description))
-                }
+                if error.isTemporary { refusals.append(error) }
             }
         }
         let settled = results
         let fetchRoster = isOutdated
-        try await state.store.write { connection in
+        let now = clock.milliseconds()
+        let unknown = try await state.store.write { connection in
             if fetchRoster {
                 try ContactRows.want(
                     ContactRows.roster(of: contact, in: connection).head, of: contact.id, in: connection)
             }
-            for (envelope, failure) in settled {
-                if let failure {
-                    try OutgoingRows.failed(envelope, reason: failure, in: connection)
-                } else {
+            var unknown: [RefusalError] = []
+            for (envelope, error) in settled {
+                guard let error else {
                     try OutgoingRows.stored(envelope, in: connection)
+                    continue
+                }
+                if error.isTemporary {
+                    try OutgoingRows.held(envelope, trouble: error.description, now: now, in: connection)
+                } else if try OutgoingRows.refused(envelope, error, now: now, in: connection) {
+                    state.logger.warning("a message was refused for good: \(error)")
+                } else {
+                    unknown.append(error)
                 }
             }
+            return unknown
         }
-        outcome.stored += settled.count { $0.failure == nil }
-        for refusal in refusals { outcome.wait(refusal) }
+        outcome.stored += settled.count { $0.refusal == nil }
+        for refusal in refusals + unknown { outcome.wait(refusal) }
         return refusals.isEmpty
     }
 

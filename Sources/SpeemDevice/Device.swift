@@ -34,6 +34,8 @@ public final class Device: Sendable {
     let lookAgain = Signal()
     /// The version of the grants that the own nodes were last brought.
     private let carried = Mutex<Int64?>(nil)
+    /// The own nodes may have to be told something that other nodes know.
+    let visitIsDue = Signal()
 
     /// Makes the identity in a new store, and returns the account's recovery words, to be shown once.
     ///
@@ -102,10 +104,12 @@ public final class Device: Sendable {
         poll = .seconds(config.poll)
         let supplyIsDue = supplyIsDue
         let lookAgain = lookAgain
+        let visitIsDue = visitIsDue
         reader = MailReader(state: state, connections: connections, clock: clock) { events in
             guard !events.isEmpty else { return }
             news.notify()
             for case .contactRequest in events { supplyIsDue.notify() }
+            if events.contains(where: \.changesGrants) { visitIsDue.notify() }
             // What another device has told may explain what was left on a node.
             for case .synchronised in events { lookAgain.notify() }
             // Receipts and answers may be waiting now.
@@ -176,15 +180,11 @@ public final class Device: Sendable {
 
     private func read(_ report: inout SyncReport) async {
         do {
-            for node in try await state.ownNodes() {
-                do {
-                    let read = try await reader.drain(node, subscribe: false)
-                    report.received += read.count
-                    try await visit(node, over: read.connection)
-                } catch {
-                    // One that is not listed any more may be gone.
-                    if !node.isRetired { report.problem = "\(error)" }
-                }
+            let grants = try await state.store.read { try NodeGrantRows.version(in: $0) }
+            for node in try await state.ownNodes() { await read(node, &report) }
+            // What one node has told is for those that were visited before it, too.
+            if try await state.store.read({ try NodeGrantRows.version(in: $0) }) != grants {
+                for node in try await state.ownNodes() where !node.isRetired { await read(node, &report) }
             }
             try await supply.refill()
         } catch {
@@ -192,18 +192,30 @@ public final class Device: Sendable {
         }
     }
 
+    private func read(_ node: OwnNode, _ report: inout SyncReport) async {
+        do {
+            let read = try await reader.drain(node, subscribe: false)
+            report.received += read.count
+            try await visit(node, over: read.connection)
+        } catch {
+            // One that is not listed any more may be gone.
+            if !node.isRetired { report.problem = "\(error)" }
+        }
+    }
+
     /// What is to be done at an own node besides reading mail.
     func visit(_ node: OwnNode, over connection: ClientConnection) async throws {
-        try await NodeVisit(state: state, connections: connections, node: node).run(over: connection)
+        try await NodeVisit(state: state, connections: connections, node: node, now: clock.seconds())
+            .run(over: connection)
         let now = clock.milliseconds()
         try await state.store.write { [state] in try HistorySync(state: state).resume(now: now, in: $0) }
-        if try await reports.fetch(over: connection) { news.notify() }
+        if try await reports.fetch(over: connection, node: node.entry) { news.notify() }
     }
 
     /// Carries what was withdrawn since the last time, such as the ways in of a contact's removed device, at once.
     func carryWithdrawals() async {
         do {
-            let version = try await NodeGrantRows.version(state)
+            let version = try await state.store.read { try NodeGrantRows.version(in: $0) }
             guard
                 let before = carried.withLock({ carried in
                     defer { carried = version }
@@ -211,7 +223,7 @@ public final class Device: Sendable {
                 }), before != version
             else { return }
             await carryGrants()
-            let now = try await NodeGrantRows.version(state)
+            let now = try await state.store.read { try NodeGrantRows.version(in: $0) }
             carried.withLock { $0 = now }
         } catch {
             state.logger.error("grants cannot be read: \(error)")
@@ -226,7 +238,8 @@ public final class Device: Sendable {
             for node in nodes + nodes.dropLast() {
                 do {
                     let connection = try await connections.connection(state.ownInitiator, at: node.entry)
-                    try await NodeVisit(state: state, connections: connections, node: node).run(over: connection)
+                    try await NodeVisit(state: state, connections: connections, node: node, now: clock.seconds())
+                        .run(over: connection)
                 } catch {
                     state.logger.debug("grants were not carried to a node: \(error)")
                 }
@@ -236,7 +249,7 @@ public final class Device: Sendable {
         }
     }
 
-    private func deliverAll() async -> Courier.Outcome {
+    func deliverAll() async -> Courier.Outcome {
         do {
             return await courier.deliver(toAllOf: try await waitingContacts())
         } catch {

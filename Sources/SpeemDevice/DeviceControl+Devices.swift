@@ -102,6 +102,7 @@ extension DeviceControl {
     func settle() async {
         device.news.notify()
         device.nodesChanged.notify()
+        device.visitIsDue.notify()
         device.work.notify()
         await syncIfAlone()
     }

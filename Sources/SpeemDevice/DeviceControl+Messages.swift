@@ -84,6 +84,9 @@ extension DeviceControl {
         let read = parameters["read"]?.integerValue
         if let read {
             try await device.markRead(upTo: read)
+            // Own devices, and contacts who may know, hear of it now: nobody knows when the next command comes.
+            let device = device
+            if !isDaemon { _ = await Deadline.wait(Self.forwardPatience) { await device.deliverAll() } }
         }
         // Once for a listing, before its first page.
         let problem = after == nil && read == nil ? await syncIfAlone() : nil

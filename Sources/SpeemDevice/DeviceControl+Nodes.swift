@@ -56,7 +56,9 @@ extension DeviceControl {
     /// The own node of an address, or whose key begins so; listed, or replaced already by an attempt that broke off.
     private func find(_ name: String) async throws -> NodeEntry {
         let nodes = try await device.state.ownNodes()
-        let matches = nodes.map(\.entry).filter { node in
+        let claimed = try await device.state.store.read { try ClaimFlow.claimed(in: $0) }
+        let entries = nodes.map(\.entry) + [claimed].compactMap(\.self)
+        let matches = entries.filter { node in
             node.addresses.contains(name)
                 || (name.count >= 4 && Hex.encode(node.noise.bytes).hasPrefix(name.lowercased()))
         }

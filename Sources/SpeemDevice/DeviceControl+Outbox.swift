@@ -20,16 +20,31 @@ extension DeviceControl {
             throw ControlError.invalidParameters("which message?")
         }
         await syncIfAlone()
-        let now = device.clock.milliseconds()
-        return try await device.state.store.read { connection in
+        let (message, ways) = try await device.state.store.read { connection in
             let message = try WayRows.message(beginning: id, in: connection)
-            let ways = try WayRows.all(of: message.id, in: connection)
-            let words = Explanation(message: message, ways: ways, now: now).words
-            return .object([
-                "id": .string(Hex.encode(message.id)), "contact": .string(message.contact),
-                "state": .string(message.state.word), "words": .array(words.map { .string($0) }),
-            ])
+            return (message, try WayRows.all(of: message.id, in: connection))
         }
+        let words = Explanation(
+            message: message, ways: ways, nodes: try await views(ways), now: device.clock.milliseconds()
+        ).words
+        return .object([
+            "id": .string(Hex.encode(message.id)), "contact": .string(message.contact),
+            "state": .string(message.state.word), "words": .array(words.map { .string($0) }),
+        ])
+    }
+
+    /// How the own nodes are that have something of a message in their outboxes.
+    private func views(_ ways: [Way]) async throws -> [Explanation.NodeView] {
+        let keys = Set(ways.filter { $0.state == .queued }.compactMap(\.node))
+        guard !keys.isEmpty else { return [] }
+        var views: [Explanation.NodeView] = []
+        for node in try await device.state.ownNodes() where keys.contains(node.entry.noise.bytes) {
+            views.append(
+                Explanation.NodeView(
+                    key: node.entry.noise.bytes, name: node.entry.addresses.first ?? "an unknown address",
+                    isReachable: await isReachable(node.entry), knowsTime: node.knowsTime))
+        }
+        return views
     }
 
     /// Deletes what was said with a contact, on all own devices.
@@ -59,6 +74,8 @@ struct Way: Sendable {
     let troubleSince: Int64?
     let failure: String?
     let device: [UInt8]
+    /// The key of the own node that has it.
+    let node: [UInt8]?
 
     var json: JSON {
         var members: [String: JSON] = [
@@ -74,7 +91,8 @@ struct Way: Sendable {
 enum WayRows {
     private static let maxCount: Int64 = 1000
     private static let columns = """
-        SELECT outgoing.message_id, contact.name, outgoing.state, header IS NOT NULL, trouble, trouble_ms, failure, device
+        SELECT outgoing.message_id, contact.name, outgoing.state, header IS NOT NULL, trouble, trouble_ms, failure, device,
+            item_node
         FROM outgoing JOIN contact ON contact.id = outgoing.contact
         """
 
@@ -97,7 +115,7 @@ enum WayRows {
             message: try row.blob(0), contact: try row.text(1),
             state: OutgoingState(rawValue: try row.integer(2)) ?? .waiting, isSealed: try row.flag(3),
             trouble: try row.optionalText(4), troubleSince: try row.optionalInteger(5),
-            failure: try row.optionalText(6), device: try row.blob(7))
+            failure: try row.optionalText(6), device: try row.blob(7), node: try row.optionalBlob(8))
     }
 
     /// A sent message.

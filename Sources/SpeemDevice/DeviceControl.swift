@@ -120,6 +120,7 @@ public struct DeviceControl: ControlHandler {
     private func claim(_ invite: Invite) async throws -> JSON {
         try await ClaimFlow(state: device.state, connections: device.connections).claim(invite)
         device.nodesChanged.notify()
+        device.visitIsDue.notify()
         var result: [String: JSON] = [
             "kind": .string("claim"), "node_key": .string(Hex.encode(invite.node.noise.bytes)),
             "addresses": .array(invite.node.addresses.map { .string($0) }),

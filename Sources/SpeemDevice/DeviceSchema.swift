@@ -43,7 +43,8 @@ enum DeviceSchema {
         ) STRICT
         """,
         // The claim of a node that is not answered yet. sent: the node may have been asked, and have granted it. entry: the
-        // number of the roster entry that lists it, when no other node has that entry yet.
+        // number of the roster entry that lists it, when no other node has that entry yet. replaces: the entry of the node whose
+        // place it takes; lost: which never comes back.
         """
         CREATE TABLE claim (
             id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -51,12 +52,14 @@ enum DeviceSchema {
             node BLOB NOT NULL,
             one_time INTEGER NOT NULL REFERENCES initiator (id),
             entry INTEGER,
+            replaces BLOB, lost INTEGER NOT NULL DEFAULT 0,
             sent INTEGER NOT NULL DEFAULT 0
         ) STRICT
         """,
         // What is known of the account's nodes. node: the entry, of one that is not listed any more, too: it is drained as long
         // as it answers. prekeys: the epoch of the signed prekey that it is known to have. grants: the digest of its grants when
-        // they were the same as here; grants_version: of those here, then.
+        // they were the same as here; grants_version: of those here, then. invites_due: it has lost the invites that were made
+        // at it. clock_unknown: it did not know the time when it was last asked.
         """
         CREATE TABLE own_node (
             node_key BLOB PRIMARY KEY,
@@ -65,7 +68,9 @@ enum DeviceSchema {
             commit_number INTEGER NOT NULL DEFAULT 0,
             prekeys INTEGER NOT NULL DEFAULT 0,
             grants BLOB, grants_version INTEGER,
-            retired INTEGER NOT NULL DEFAULT 0
+            retired INTEGER NOT NULL DEFAULT 0,
+            invites_due INTEGER NOT NULL DEFAULT 0,
+            clock_unknown INTEGER NOT NULL DEFAULT 0
         ) STRICT, WITHOUT ROWID
         """,
         // The account's grants as its nodes know them, and the keys that were withdrawn: carried from one node to another.
@@ -76,11 +81,12 @@ enum DeviceSchema {
         """,
         "CREATE TABLE node_grant_revoked (initiator_key BLOB PRIMARY KEY) STRICT, WITHOUT ROWID",
         // is_self: the account's own other devices. redeem_secret: of the invite that was offered, until it is redeemed;
-        // redeem_one_time: its key; redeem_key: the permanent one that it is redeemed for. renew: 1 when our next message begins a
-        // new session, 2 when nothing goes out in the old ones. problem: why nothing can be brought to the contact any more. wanted_head: a head that a message named
-        // and the known chain has not. alarm: what is wrong with the contact's chain. route, route_key, route_psk: of the own
-        // nodes to the contact; route_state: RouteState. way_asked: NULL once this device has a key at the contact's nodes; else
-        // when another own device was last asked to make a way in, Unix seconds.
+        // redeem_one_time: its key; redeem_key: the permanent one that it is redeemed for. renew: 1 when our next message begins
+        // a new session, 2 when nothing goes out in the old ones. problem: why nothing can be brought to the contact any more.
+        // wanted_head: a head that a message named and the known chain has not. told_roster: the newest entries in the contact's
+        // own words. alarm: what is wrong with the contact's chain. route, route_key, route_psk: of the own nodes to the contact;
+        // route_state: RouteState. way_asked: NULL once this device has a key at the contact's nodes; else when another own
+        // device was last asked to make a way in, Unix seconds.
         """
         CREATE TABLE contact (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -96,6 +102,7 @@ enum DeviceSchema {
             renew INTEGER NOT NULL DEFAULT 0,
             problem TEXT,
             wanted_head BLOB,
+            told_roster BLOB,
             alarm TEXT,
             route BLOB, route_key BLOB, route_psk BLOB,
             route_state INTEGER NOT NULL DEFAULT 0,
@@ -107,6 +114,15 @@ enum DeviceSchema {
             contact INTEGER NOT NULL REFERENCES contact (id) ON DELETE CASCADE,
             sequence INTEGER NOT NULL, encoded BLOB NOT NULL,
             PRIMARY KEY (contact, sequence)
+        ) STRICT, WITHOUT ROWID
+        """,
+        // Own nodes whose key of a route the contact's node has taken, or (refused) will not take.
+        """
+        CREATE TABLE route_node (
+            contact INTEGER NOT NULL REFERENCES contact (id) ON DELETE CASCADE,
+            node_key BLOB NOT NULL,
+            refused INTEGER NOT NULL,
+            PRIMARY KEY (contact, node_key)
         ) STRICT, WITHOUT ROWID
         """,
         // Which one-time keys at own nodes opened the way for a device of a contact: withdrawn when the device is removed.
@@ -168,7 +184,8 @@ enum DeviceSchema {
         ) STRICT
         """,
         // An envelope for one device of a contact. header: NULL until there is a session to seal it in. state: OutgoingState.
-        // item: of the outbox of the own node that has it. failure: why it was given up; then header and body are gone. trouble,
+        // item, item_place: of the outbox of the own node that has it. direct: a node did not know its mailbox or key, so this
+        // device brings it itself, and nothing waits behind it. failure: why it was given up; then header and body are gone. trouble,
         // trouble_ms: what keeps it waiting, and since when.
         """
         CREATE TABLE outgoing (
@@ -180,7 +197,8 @@ enum DeviceSchema {
             envelope_id BLOB NOT NULL, header BLOB,
             body INTEGER REFERENCES outgoing_body (id),
             state INTEGER NOT NULL DEFAULT 0,
-            item BLOB, item_node BLOB,
+            item BLOB, item_place INTEGER, item_node BLOB,
+            direct INTEGER NOT NULL DEFAULT 0,
             failure TEXT,
             trouble TEXT, trouble_ms INTEGER
         ) STRICT

@@ -22,7 +22,9 @@ extension IncomingMail {
         if contact.isSelf, case .linkRequest(let request) = content.kind {
             return try takeLinkRequest([UInt8](request), session, in: connection)
         }
-        let missedBy = try compare(message.heads, from: session.peer.device.id, of: contact, in: connection)
+        let told: WireGrantNotice? = if case .grantNotice(let notice) = content.kind { notice } else { nil }
+        let missedBy = try compare(
+            message.heads, from: session.peer.device.id, of: contact, told: told?.roster ?? [], in: connection)
         // Before any answer: it goes on from this state.
         try SessionRows.save(session, contact: contact.id, in: connection)
         if contact.isSelf {
@@ -54,6 +56,8 @@ extension IncomingMail {
             try ContactKeyRows.insert(notice.keys, of: contact.id, in: connection)
             try ContactKeyRows.withdraw(
                 routes: notice.withdrawnRoutes.map { [UInt8]($0) }, of: contact.id, in: connection)
+            try ContactRows.told(notice.roster, by: contact.id, in: connection)
+            if notice.mailLost { try OutgoingRows.resend(contact: contact.id, in: connection) }
             return (.notice, nil)
         case .linkRequest, .sync: throw Unwelcome(description: "only own devices may send this")
         case nil: throw Unwelcome(description: "the message is empty")
@@ -86,7 +90,7 @@ extension IncomingMail {
     ///
     /// - Returns: own devices that the sender did not know of: they get the message from here.
     private func compare(
-        _ heads: MessageHeads, from device: DeviceID, of contact: Contact, in connection: Connection
+        _ heads: MessageHeads, from device: DeviceID, of contact: Contact, told: [Data], in connection: Connection
     ) throws -> [DeviceID] {
         let roster = try ContactRows.roster(of: contact, in: connection)
         switch RosterWatch.admission(of: device, naming: heads.sender, under: roster) {
@@ -95,7 +99,7 @@ extension IncomingMail {
         case .undecided:
             throw Early(
                 description: "the sending device is not in the roster that is known of its account",
-                wanted: (contact.id, heads.sender))
+                wanted: (contact.id, heads.sender), told: told)
         }
         let own = contact.isSelf ? roster : try OwnRoster.load(account: state.account, in: connection)
         // A copy of a message to somebody else names their head, which says nothing of our own.

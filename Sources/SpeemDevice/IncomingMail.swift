@@ -49,6 +49,14 @@ struct IncomingMail: Sendable {
         case rejected(String)
         /// What this device has stored does not let it be opened, or its sender is not known yet: it stays on the node.
         case kept(String)
+
+        /// Whether a node has another grant than before, or may have to be told of one.
+        var changesGrants: Bool {
+            switch self {
+            case .contactRequest, .contactAccepted, .synchronised, .notice: true
+            case .text, .receipt, .linkRequest, .duplicate, .rejected, .kept: false
+            }
+        }
     }
 
     /// Takes a batch, in order, and queues one receipt for each contact whose texts were in it.
@@ -128,6 +136,8 @@ struct IncomingMail: Sendable {
         let description: String
         /// The contact whose roster is to be fetched, and the head that it must have.
         var wanted: (contact: Int64, head: RosterHead)?
+        /// The newest entries of that roster, in the sender's words.
+        var told: [Data] = []
     }
 
     /// Early envelopes whose age is written down. Those beyond them stay as well, for as long as the node keeps them, and
@@ -152,6 +162,7 @@ struct IncomingMail: Sendable {
         // Anybody may say that it is one of the own devices; whether the own roster has changed is seen at the own nodes.
         if let (contact, head) = early.wanted, try ContactRows.own(in: connection).id != contact {
             try ContactRows.want(head, of: contact, in: connection)
+            try ContactRows.told(early.told, by: contact, in: connection)
         }
         return (.kept(early.description), nil)
     }

@@ -20,6 +20,9 @@ struct NodeVisit: Sendable {
     let connections: NodeConnections
     let node: OwnNode
 
+    /// Unix seconds, for the age of invites.
+    let now: Int64
+
     func run(over connection: ClientConnection) async throws {
         // Before the node is asked: what others name later it need not have.
         let wanted = try await state.store.read { try ContactRows.own(in: $0).wantedHead }
@@ -32,9 +35,16 @@ struct NodeVisit: Sendable {
             }
         }
         if try await compareGrants(status, over: connection) { state.logger.debug("grants carried to a node") }
+        try await bringInvites(over: connection)
         let commits = Int64(clamping: status.commitNumber)
+        let state = state
         try await state.store.write { [node] connection in
-            try OwnNodeRows.saw(node.entry, epoch: epoch, commits: commits, in: connection)
+            try OwnNodeRows.saw(
+                node.entry, epoch: epoch, commits: commits, knowsTime: !status.clockUnsynchronised, in: connection)
+            // It was replaced, and has brought all that it had.
+            if node.isRetired, status.outboxWaiting == 0 {
+                try RouteRows.withdraw(node: node.entry.noise.bytes, state: state, in: connection)
+            }
         }
     }
 
@@ -46,13 +56,15 @@ struct NodeVisit: Sendable {
     /// - Returns: the node's epoch from now on.
     private func compareDisk(_ status: WireNodeState, over connection: ClientConnection) async throws -> [UInt8] {
         var epoch = [UInt8](status.nodeEpoch)
-        let judgement = NodeContinuity.judge(
-            NodeContinuity(epoch: epoch, commit: status.commitNumber),
-            known: node.epoch.map { NodeContinuity(epoch: $0, commit: UInt64(clamping: node.commitNumber)) })
-        switch judgement {
-        case .new, .onward: return epoch
-        case .anotherStore: break
-        case .wentBack:
+        // As it is now: another visit may have been faster.
+        let account = state.account
+        let nodes = try await state.store.read { try OwnNodeRows.all(account: account, in: $0) }
+        guard let current = nodes.first(where: { $0.entry.noise == node.entry.noise }), let known = current.epoch
+        else { return epoch }
+        if known == epoch {
+            guard Int64(clamping: status.commitNumber) < min(current.commitNumber, node.commitNumber) else {
+                return epoch
+            }
             state.logger.error("the node's store has gone back: it was restored from an older copy")
             let response = try await connection.request(
                 .with { $0.nodeReset = .with { $0.nodeEpoch = status.nodeEpoch } })
@@ -60,22 +72,63 @@ struct NodeVisit: Sendable {
             guard case .nodeWasReset(let reset) = response.kind else { throw TransportError.violation("not a reset") }
             epoch = [UInt8](reset.nodeEpoch)
         }
-        // It has none of our prekeys any more, and maybe not what it was to forward.
+        try await beginAnew(epoch)
+        return epoch
+    }
+
+    /// The node has none of our prekeys and invites any more, maybe not what it was to forward, and has lost mail that it had
+    /// taken. One commit: so it happens once.
+    private func beginAnew(_ epoch: [UInt8]) async throws {
         let key = node.entry.noise.bytes
-        try await state.store.write { [state] connection in
+        let state = state
+        state.logger.notice("the node has another epoch than before: it gets prekeys and grants again")
+        try await state.store.write { connection in
             try connection.execute(
-                "UPDATE own_node SET prekeys = 0, grants = NULL WHERE node_key = ?", .blob(key))
+                """
+                UPDATE own_node SET node_epoch = ?, commit_number = 0, prekeys = 0, grants = NULL, invites_due = 1
+                WHERE node_key = ?
+                """, .blob(epoch), .blob(key))
             try OutgoingRows.requeue(node: key, in: connection)
             // What it had taken for own devices may be gone, too.
             let others = try OwnRoster.load(account: state.account, in: connection).devices.map(\.id)
             try HistorySync(state: state).compare(
                 with: others.filter { $0 != state.id }, now: WallClock.system.milliseconds(), in: connection)
+            for contact in try ContactRows.all(in: connection) {
+                try OutgoingMail(state: state).queueNotice(mailLost: true, to: contact, in: connection)
+            }
             try NoticeRows.insert(
                 .words("a node of yours came back with an older disk, or a new one: what it has lost is brought again"),
                 in: connection)
-            state.logger.notice("the node has another epoch than before: it gets prekeys and grants again")
         }
-        return epoch
+    }
+
+    /// Invites that the node has lost, and that somebody may still take up.
+    private func bringInvites(over connection: ClientConnection) async throws {
+        let key = node.entry.noise.bytes
+        let now = now
+        let invites = try await state.store.read { connection in
+            try connection.first(
+                "SELECT 1 FROM own_node WHERE node_key = ? AND invites_due = 1 AND retired = 0", .blob(key)
+            ) { row throws(StoreError) in try row.integer(0) } != nil
+                ? try OwnInviteRows.unused(now: now, in: connection) : nil
+        }
+        guard let invites else { return }
+        for invite in invites {
+            let response = try await connection.request(
+                .with {
+                    $0.inviteRegister = .init(
+                        invite.isLink ? .link : .contact, InviteKeys(secret: invite.secret),
+                        lifetime: invite.expires - now, expires: invite.expires)
+                })
+            do {
+                try response.requireNoRefusal()
+            } catch let error as RefusalError where !error.isTemporary {
+                state.logger.notice("an invite is not brought to the node again: \(error)")
+            }
+        }
+        try await state.store.write {
+            try $0.execute("UPDATE own_node SET invites_due = 0 WHERE node_key = ?", .blob(key))
+        }
     }
 
     // MARK: Rosters
@@ -110,7 +163,6 @@ struct NodeVisit: Sendable {
 
     /// Carries grants and withdrawals both ways.
     private func compareGrants(_ status: WireNodeState, over connection: ClientConnection) async throws -> Bool {
-        guard !node.isRetired else { return false }
         let digest = [UInt8](status.grantsDigest)
         let key = node.entry.noise.bytes
         let isSame = try await state.store.read { connection in
@@ -124,7 +176,8 @@ struct NodeVisit: Sendable {
         guard !isSame else { return false }
         let theirs = try await connection.grants()
         let missing = try await state.store.write { try NodeGrantRows.join(theirs, in: $0) }
-        try await connection.put(missing)
+        // One that is not listed any more serves nobody; what it has is for those that took its place.
+        if !node.isRetired { try await connection.put(missing) }
         let after = try await connection.nodeStatus()
         try await state.store.write { connection in
             try connection.execute(
@@ -242,11 +295,9 @@ enum NodeGrantRows {
         } != nil
     }
 
-    static func version(_ state: DeviceState) async throws -> Int64 {
-        try await state.store.read { connection in
-            try connection.first("SELECT grants_version FROM device") { row throws(StoreError) in try row.integer(0) }
-                ?? 0
-        }
+    /// Counts the changes of the grants here.
+    static func version(in connection: Connection) throws(StoreError) -> Int64 {
+        try connection.first("SELECT grants_version FROM device") { row throws(StoreError) in try row.integer(0) } ?? 0
     }
 
     static func changed(in connection: Connection) throws(StoreError) {

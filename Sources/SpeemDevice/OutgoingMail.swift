@@ -67,16 +67,36 @@ struct OutgoingMail: Sendable {
 
     /// Tells a contact which keys at its nodes are for which own device, and which are not to be used any more; with none,
     /// only that the own roster has changed.
+    ///
+    /// - Parameters:
+    ///   - roster: the own chain, whose newest entries go with it: the nodes that served it may be gone.
+    ///   - mailLost: a node of ours has lost what it had.
     func queueNotice(
-        _ keys: [WireDeviceKey] = [], withdrawnRoutes: [[UInt8]] = [], to contact: Contact, in connection: Connection
+        _ keys: [WireDeviceKey] = [], withdrawnRoutes: [[UInt8]] = [], roster: Roster? = nil, mailLost: Bool = false,
+        to contact: Contact, in connection: Connection
     ) throws {
         let content = WireContent.with {
             $0.grantNotice = .with {
                 $0.keys = keys
                 $0.withdrawnRoutes = withdrawnRoutes.map { Data($0) }
+                $0.roster = roster.map { Self.newest(of: $0) } ?? []
+                $0.mailLost = mailLost
             }
         }
         try queue(content, to: contact, keepUntilDelivered: false, in: connection)
+    }
+
+    /// Bytes of a chain in one message.
+    private static let chainBytes = 48 * 1024
+
+    /// The newest entries, oldest first, as many as fit.
+    private static func newest(of roster: Roster) -> [Data] {
+        var bytes = 0
+        let part = roster.entries.reversed().prefix { entry in
+            bytes += entry.encoded.count
+            return bytes <= chainBytes
+        }
+        return part.reversed().map { Data($0.encoded) }
     }
 
     /// Tells the other own devices something, or one of them.

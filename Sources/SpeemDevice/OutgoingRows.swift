@@ -151,7 +151,7 @@ enum OutgoingRows {
             SELECT DISTINCT contact FROM outgoing WHERE state = 0 AND failure IS NULL
             UNION SELECT id FROM contact
                 WHERE redeem_secret IS NOT NULL OR renew <> 0 OR (wanted_head IS NOT NULL AND is_self = 0)
-                    OR route_state = 1
+                    OR \(RouteRows.isUnfinished)
             UNION SELECT contact FROM sponsored WHERE state = 0 ORDER BY 1
             """
         ) { row throws(StoreError) in try row.integer(0) }
@@ -163,24 +163,24 @@ enum OutgoingRows {
             """
             SELECT 1 FROM outgoing WHERE contact = ?1 AND header IS NULL AND failure IS NULL
             UNION ALL SELECT 1 FROM contact
-                WHERE id = ?1 AND (renew <> 0 OR route_state = 1 OR (wanted_head IS NOT NULL AND is_self = 0))
+                WHERE id = ?1
+                    AND (renew <> 0 OR \(RouteRows.isUnfinished) OR (wanted_head IS NOT NULL AND is_self = 0))
             UNION ALL SELECT 1 FROM sponsored WHERE contact = ?1 AND state = 0 LIMIT 1
             """, .integer(contact)
         ) { row throws(StoreError) in try row.integer(0) } != nil
     }
 
     /// The oldest sealed envelopes that are only here.
-    static func waiting(contact: Int64, limit: Int64, in connection: Connection) throws(StoreError)
-        -> [OutgoingEnvelope]
-    {
+    ///
+    /// - Parameter direct: those that this device brings itself, because a node did not know their mailbox.
+    static func waiting(
+        contact: Int64, direct: Bool = false, limit: Int64, in connection: Connection
+    ) throws(StoreError) -> [OutgoingEnvelope] {
         try envelopes(
-            "contact = ?1 AND state = 0 AND failure IS NULL AND header IS NOT NULL ORDER BY outgoing.id LIMIT ?2",
-            .integer(contact), .integer(limit), in: connection)
-    }
-
-    /// The envelopes of an item in the outbox, in the order of its targets.
-    static func envelopes(ofItem item: [UInt8], in connection: Connection) throws(StoreError) -> [OutgoingEnvelope] {
-        try envelopes("item = ?1 AND ?2 = 0 ORDER BY outgoing.id", .blob(item), .integer(0), in: connection)
+            """
+            contact = ?1 AND state = 0 AND failure IS NULL AND header IS NOT NULL AND direct = \(direct ? 1 : 0)
+            ORDER BY outgoing.id LIMIT ?2
+            """, .integer(contact), .integer(limit), in: connection)
     }
 
     private static func envelopes(
@@ -200,21 +200,12 @@ enum OutgoingRows {
 
     // MARK: What came of it
 
-    /// An own node has it in its outbox, under the name of `item`.
-    static func queued(
-        _ envelope: OutgoingEnvelope, item: [UInt8], at node: [UInt8], in connection: Connection
-    ) throws(StoreError) {
-        try connection.execute(
-            "UPDATE outgoing SET state = 1, item = ?, item_node = ?, trouble = NULL WHERE id = ? AND state = 0",
-            .blob(item), .blob(node), .integer(envelope.id))
-        try MessageRows.advance(envelope.messageID, to: .queued, in: connection)
-    }
-
     /// The far node has it on disk: what is kept until "delivered" stays.
     static func stored(_ envelope: OutgoingEnvelope, in connection: Connection) throws(StoreError) {
         let isOwn = try isOwnCopy(envelope, in: connection)
         try connection.execute(
-            "UPDATE outgoing SET state = 2, trouble = NULL WHERE id = ?", .integer(envelope.id))
+            "UPDATE outgoing SET state = 2, item = NULL, item_node = NULL, trouble = NULL WHERE id = ?",
+            .integer(envelope.id))
         try remove("id = ?1 AND keep_until_delivered = 0", .integer(envelope.id), in: connection)
         if !isOwn { try MessageRows.advance(envelope.messageID, to: .stored, in: connection) }
     }
@@ -236,11 +227,22 @@ enum OutgoingRows {
             row throws(StoreError) in try row.optionalInteger(0)
         }
         try connection.execute(
-            "UPDATE outgoing SET failure = ?, header = x'', body = NULL WHERE id = ?", .text(reason),
-            .integer(envelope.id))
+            "UPDATE outgoing SET failure = ?, header = x'', body = NULL, item = NULL, item_node = NULL WHERE id = ?",
+            .text(reason), .integer(envelope.id))
         try dropBodies([body ?? nil], in: connection)
         try remove("id = ?1 AND keep_until_delivered = 0", .integer(envelope.id), in: connection)
-        if !isOwn { try MessageRows.advance(envelope.messageID, to: .failed, in: connection) }
+        // What is on its way to another device of the recipient is not lost.
+        guard !isOwn, try !isOnItsWay(envelope.messageID, in: connection) else { return }
+        try MessageRows.advance(envelope.messageID, to: .failed, in: connection)
+    }
+
+    private static func isOnItsWay(_ message: [UInt8], in connection: Connection) throws(StoreError) -> Bool {
+        try connection.first(
+            """
+            SELECT 1 FROM outgoing JOIN contact ON contact.id = contact
+            WHERE message_id = ? AND is_self = 0 AND failure IS NULL LIMIT 1
+            """, .blob(message)
+        ) { row throws(StoreError) in try row.integer(0) } != nil
     }
 
     /// What keeps an envelope waiting, in words; the time is of the first failure of this kind.
@@ -254,22 +256,6 @@ enum OutgoingRows {
             """, .text(words), .integer(milliseconds), .integer(contact))
     }
 
-    /// What an own node tells of an envelope in its outbox.
-    static func reported(
-        _ envelope: OutgoingEnvelope, trouble: String?, since milliseconds: Int64, in connection: Connection
-    ) throws(StoreError) {
-        try connection.execute(
-            "UPDATE outgoing SET trouble = ?, trouble_ms = ? WHERE id = ? AND state = 1",
-            trouble.map { .text($0) } ?? .null, .integer(milliseconds), .integer(envelope.id))
-    }
-
-    /// Whether an own node has something of which it has not told yet how a first try went.
-    static func isUntried(in connection: Connection) throws(StoreError) -> Bool {
-        try connection.first("SELECT 1 FROM outgoing WHERE state = 1 AND failure IS NULL AND trouble IS NULL LIMIT 1") {
-            row throws(StoreError) in try row.integer(0)
-        } != nil
-    }
-
     /// Gives up all that waits for a contact.
     static func fail(contact: Int64, reason: String, in connection: Connection) throws(StoreError) {
         while true {
@@ -279,13 +265,6 @@ enum OutgoingRows {
             guard !envelopes.isEmpty else { return }
             for envelope in envelopes { try failed(envelope, reason: reason, in: connection) }
         }
-    }
-
-    /// The own node may not have any more what it was to forward: it is sent again, and doubles are harmless.
-    static func requeue(node: [UInt8], in connection: Connection) throws(StoreError) {
-        try connection.execute(
-            "UPDATE outgoing SET state = 0, item = NULL, item_node = NULL WHERE state = 1 AND item_node = ?",
-            .blob(node))
     }
 
     /// The contact's node does not know a device that is listed here: the contact's roster is fetched, and says who gets

@@ -37,6 +37,18 @@ enum OwnInviteRows {
         }
     }
 
+    /// Those that nobody is known to have taken up, newest first.
+    static func unused(
+        now: Int64, in connection: Connection
+    ) throws(StoreError) -> [(secret: SecretBytes, expires: Int64, isLink: Bool)] {
+        try connection.query(
+            "SELECT secret, expires, kind FROM invite WHERE used = 0 AND expires > ? ORDER BY id DESC LIMIT ?",
+            .integer(now), .integer(maxOpen)
+        ) { row throws(StoreError) in
+            (try row.secret(0), try row.integer(1), try row.integer(2) == Int64(Invite.Kind.link.rawValue))
+        }
+    }
+
     static func find(secret: SecretBytes, in connection: Connection) throws(StoreError) -> OwnInvite? {
         try connection.first(
             "SELECT id, secret, expires FROM invite WHERE secret = ?", .secret(secret)

@@ -15,6 +15,8 @@ struct OwnNode: Sendable {
     let prekeys: Int64
     /// The roster does not list it any more.
     let isRetired: Bool
+    /// It knew the time when it was last asked.
+    let knowsTime: Bool
 }
 
 /// The account's nodes in the store.
@@ -31,23 +33,23 @@ enum OwnNodeRows {
                 let row = known.first { $0.entry.noise == entry.noise }
                 return OwnNode(
                     entry: entry, epoch: row?.epoch, commitNumber: row?.commitNumber ?? 0, prekeys: row?.prekeys ?? 0,
-                    isRetired: false)
+                    isRetired: false, knowsTime: row?.knowsTime ?? true)
             }
         return listed
             + known.filter { row in row.isRetired && !listed.contains { $0.entry.noise == row.entry.noise } }
     }
 
     private static func rows(in connection: Connection) throws -> [OwnNode] {
-        try connection.query("SELECT node, node_epoch, commit_number, prekeys, retired FROM own_node") {
+        try connection.query("SELECT node, node_epoch, commit_number, prekeys, retired, clock_unknown FROM own_node") {
             row throws(StoreError) in
             (
                 node: try row.blob(0), epoch: try row.optionalBlob(1), commits: try row.integer(2),
-                prekeys: try row.integer(3), isRetired: try row.flag(4)
+                prekeys: try row.integer(3), isRetired: try row.flag(4), knowsTime: try !row.flag(5)
             )
         }.map { row in
             OwnNode(
                 entry: try DeviceError.stored("an own node") { try NodeEntry(stored: row.node) }, epoch: row.epoch,
-                commitNumber: row.commits, prekeys: row.prekeys, isRetired: row.isRetired)
+                commitNumber: row.commits, prekeys: row.prekeys, isRetired: row.isRetired, knowsTime: row.knowsTime)
         }
     }
 
@@ -61,17 +63,18 @@ enum OwnNodeRows {
                 ON CONFLICT (node_key) DO UPDATE SET node = ?2, retired = 0
                 """, .blob(node.noise.bytes), .blob(node.encoded))
         }
+        try OutgoingRows.requeueRetired(in: connection)
     }
 
     /// What the node says of itself now.
     static func saw(
-        _ node: NodeEntry, epoch: [UInt8], commits: Int64, in connection: Connection
+        _ node: NodeEntry, epoch: [UInt8], commits: Int64, knowsTime: Bool, in connection: Connection
     ) throws(StoreError) {
         try connection.execute(
             """
-            INSERT INTO own_node (node_key, node, node_epoch, commit_number) VALUES (?1, ?2, ?3, ?4)
-            ON CONFLICT (node_key) DO UPDATE SET node_epoch = ?3, commit_number = ?4
-            """, .blob(node.noise.bytes), .blob(node.encoded), .blob(epoch), .integer(commits))
+            INSERT INTO own_node (node_key, node, node_epoch, commit_number, clock_unknown) VALUES (?1, ?2, ?3, ?4, ?5)
+            ON CONFLICT (node_key) DO UPDATE SET node_epoch = ?3, commit_number = ?4, clock_unknown = ?5
+            """, .blob(node.noise.bytes), .blob(node.encoded), .blob(epoch), .integer(commits), .flag(!knowsTime))
     }
 
     static func forget(_ node: NodeEntry, in connection: Connection) throws(StoreError) {

@@ -28,9 +28,13 @@ struct RosterEffects: Sendable {
             before.devices.contains { device in entry.lists(device.id) == nil }
         }
         if haveRemoved { try RouteRows.renew(state: state, in: connection) }
-        // The heads of any message tell contacts to fetch the new roster.
+        try tellContacts(after, in: connection)
+    }
+
+    /// The heads of any message tell contacts to fetch the new roster.
+    func tellContacts(_ roster: Roster, in connection: Connection) throws {
         for contact in try ContactRows.all(in: connection) {
-            try OutgoingMail(state: state).queueNotice(to: contact, in: connection)
+            try OutgoingMail(state: state).queueNotice(roster: roster, to: contact, in: connection)
         }
     }
 

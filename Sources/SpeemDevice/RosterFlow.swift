@@ -22,26 +22,38 @@ struct RosterFlow: Sendable {
 
     /// Makes a change, and commits it here with what follows from it.
     ///
-    /// - Parameter grants: of devices that the change adds.
+    /// - Parameters:
+    ///   - grants: of devices that the change adds.
+    ///   - node: where it is made, if not at home.
     /// - Throws: ``SpeemIdentity/IdentityError`` when the change cannot be made any more, ``DeviceError``,
     ///   ``SpeemTransport/TransportError``.
-    func change(_ change: RosterChange, grants: [WireGrant] = []) async throws {
-        let home = try await connections.home()
+    func change(_ change: RosterChange, grants: [WireGrant] = [], at node: NodeEntry? = nil) async throws {
+        let home: ClientConnection
+        if let node {
+            home = try await connections.connection(state.ownInitiator, at: node)
+        } else {
+            home = try await connections.home()
+        }
+        // What the node has lost: its disk may have gone back.
+        var missing: [Data] = []
         for _ in 0..<Self.maxRounds {
             let roster = try await state.roster()
             guard let wanted = try change.applied(to: roster) else { return }
             let entry = try RosterEntry.next(
                 after: roster.newest, signedBy: state.local.keys, devices: wanted.devices, nodes: wanted.nodes)
+            let lost = missing
             let response = try await home.request(
                 .with {
                     $0.rosterAppend = .with {
-                        $0.entries = [Data(entry.encoded)]
+                        $0.entries = lost + [Data(entry.encoded)]
                         $0.grants = grants
                     }
                 })
             if case .refusal(let refusal) = response.kind {
                 guard refusal.code == .rosterConflict else { throw RefusalError(refusal) }
-                try await fetch(over: home)
+                let index = roster.entries.firstIndex { $0.head.bytes == [UInt8](refusal.head) }
+                missing = index.map { roster.entries[($0 + 1)...].map { Data($0.encoded) } } ?? []
+                if index == nil { try await fetch(over: home) }
                 continue
             }
             var next = roster

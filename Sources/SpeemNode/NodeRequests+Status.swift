@@ -84,6 +84,7 @@ extension NodeRequests {
                 $0.rosterHead = Data(read.head ?? [])
                 $0.grantsDigest = Data(digest)
                 $0.outboxWaiting = UInt64(clamping: report.outboxWaiting)
+                $0.clockUnsynchronised = state.clock.wall == nil
             }
         }
     }

@@ -18,6 +18,7 @@ extension WireContent: WireMessage {
         case .grantNotice(let notice):
             try checkKeys(notice.keys, "grant_notice.keys")
             try checkRevoked(notice.withdrawnRoutes, "grant_notice.withdrawn_routes")
+            try checkChain(notice.roster, "grant_notice.roster")
         case .sync(let sync): try sync.check()
         case .contactRequest, .contactAccept, .linkRequest: break
         }
@@ -62,5 +63,7 @@ extension WireContactCard {
             try length(route.preSharedKey, 32, "contact_card.route.pre_shared_key")
         }
         try checkKeys(keys, "contact_card.keys")
+        try limit(routeNodes.count, Limits.syncElements, "contact_card.route_nodes")
+        for node in routeNodes { try length(node, 32, "contact_card.route_nodes") }
     }
 }

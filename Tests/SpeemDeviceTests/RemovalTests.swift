@@ -54,7 +54,8 @@ struct RemovalTests {
                 let route = try await device.state.store.write { connection -> Int64 in
                     let route = try #require(try RouteRows.find(bob.id, in: connection))
                     return try InitiatorRows.insert(
-                        key: .init(route.key), preSharedKey: route.preSharedKey, in: connection)
+                        key: .init(route.initiatorSecret(for: own.noise.bytes)),
+                        preSharedKey: route.preSharedKey(for: own.noise.bytes), in: connection)
                 }
                 return (
                     await device.connections.isKnown(device.state.ownInitiator, at: own),

@@ -10,6 +10,7 @@ import SpeemNode
 import SpeemStore
 import SpeemTransport
 import Synchronization
+import Testing
 
 @testable import SpeemDevice
 
@@ -87,6 +88,22 @@ actor TestNode {
         let group = ServiceGroup(services: [service], logger: quietLogger)
         services = group
         running = Task { try await group.run() }
+    }
+
+    /// How an address of an invite or a roster names it.
+    var name: String { advertise }
+
+    /// Copies the data folder of a node that is stopped.
+    func copyDisk() throws -> Folder {
+        let copy = Folder()
+        try FileManager.default.copyItem(atPath: folder.path, toPath: copy.path)
+        return copy
+    }
+
+    /// Takes an older copy, as a board that was restored from a backup.
+    func restore(_ copy: Folder) throws {
+        try FileManager.default.removeItem(atPath: folder.path)
+        try FileManager.default.copyItem(atPath: copy.path, toPath: folder.path)
     }
 
     func stop() async throws {
@@ -196,6 +213,18 @@ struct TestDevice: Sendable {
             "\($0["name"]?.stringValue ?? "?") \($0["state"]?.stringValue ?? "?")"
         }
     }
+}
+
+/// Waits until something is so: for a minute at the most, which a busy machine may need.
+func until(
+    _ words: Comment, _ condition: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
+) async throws {
+    let end = ContinuousClock.now + .seconds(60)
+    while ContinuousClock.now < end {
+        if try await condition() { return }
+        try await Task.sleep(for: .milliseconds(50))
+    }
+    Issue.record(words, sourceLocation: sourceLocation)
 }
 
 /// Two people, each with a running node and a device that owns it.

@@ -1438,6 +1438,9 @@ public nonisolated struct WireNodeState: Sendable {
 
   public var outboxWaiting: UInt64 = 0
 
+  /// nobody has told the node the time since it started: nothing expires by age
+  public var clockUnsynchronised: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -2151,6 +2154,12 @@ public nonisolated struct WireGrantNotice: Sendable {
   /// keys of routes that a removed device has known, 32 bytes each: withdraw them
   public var withdrawnRoutes: [Data] = []
 
+  /// the newest entries of the sender's chain: where to fetch it may have changed with it
+  public var roster: [Data] = []
+
+  /// a node of the sender has lost mail: send again what no device has confirmed
+  public var mailLost: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -2269,6 +2278,9 @@ public nonisolated struct WireContactCard: Sendable {
 
   /// what the contact's devices have at this account's nodes
   public var keys: [WireDeviceKey] = []
+
+  /// own nodes whose key of the route the contact's nodes know, 32 bytes each
+  public var routeNodes: [Data] = []
 
   /// the sender has no way in: whoever has one makes one for it
   public var needsWay: Bool = false
@@ -4428,7 +4440,7 @@ nonisolated extension WireNodeStatus: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension WireNodeState: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".NodeState"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{3}uptime_seconds\0\u{3}stored_bytes\0\u{3}quota_bytes\0\u{1}mailboxes\0\u{3}contact_grants\0\u{1}connections\0\u{3}unassigned_prekeys\0\u{3}node_epoch\0\u{3}commit_number\0\u{3}roster_head\0\u{3}grants_digest\0\u{3}outbox_waiting\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{3}uptime_seconds\0\u{3}stored_bytes\0\u{3}quota_bytes\0\u{1}mailboxes\0\u{3}contact_grants\0\u{1}connections\0\u{3}unassigned_prekeys\0\u{3}node_epoch\0\u{3}commit_number\0\u{3}roster_head\0\u{3}grants_digest\0\u{3}outbox_waiting\0\u{3}clock_unsynchronised\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4449,6 +4461,7 @@ nonisolated extension WireNodeState: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 11: try { try decoder.decodeSingularBytesField(value: &self.rosterHead) }()
       case 12: try { try decoder.decodeSingularBytesField(value: &self.grantsDigest) }()
       case 13: try { try decoder.decodeSingularUInt64Field(value: &self.outboxWaiting) }()
+      case 14: try { try decoder.decodeSingularBoolField(value: &self.clockUnsynchronised) }()
       default: break
       }
     }
@@ -4494,6 +4507,9 @@ nonisolated extension WireNodeState: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if self.outboxWaiting != 0 {
       try visitor.visitSingularUInt64Field(value: self.outboxWaiting, fieldNumber: 13)
     }
+    if self.clockUnsynchronised != false {
+      try visitor.visitSingularBoolField(value: self.clockUnsynchronised, fieldNumber: 14)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4511,6 +4527,7 @@ nonisolated extension WireNodeState: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs.rosterHead != rhs.rosterHead {return false}
     if lhs.grantsDigest != rhs.grantsDigest {return false}
     if lhs.outboxWaiting != rhs.outboxWaiting {return false}
+    if lhs.clockUnsynchronised != rhs.clockUnsynchronised {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5590,7 +5607,7 @@ nonisolated extension WireContent: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireGrantNotice: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GrantNotice"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}keys\0\u{3}withdrawn_routes\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}keys\0\u{3}withdrawn_routes\0\u{1}roster\0\u{3}mail_lost\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5600,6 +5617,8 @@ nonisolated extension WireGrantNotice: SwiftProtobuf.Message, SwiftProtobuf._Mes
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.keys) }()
       case 2: try { try decoder.decodeRepeatedBytesField(value: &self.withdrawnRoutes) }()
+      case 3: try { try decoder.decodeRepeatedBytesField(value: &self.roster) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.mailLost) }()
       default: break
       }
     }
@@ -5612,12 +5631,20 @@ nonisolated extension WireGrantNotice: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.withdrawnRoutes.isEmpty {
       try visitor.visitRepeatedBytesField(value: self.withdrawnRoutes, fieldNumber: 2)
     }
+    if !self.roster.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.roster, fieldNumber: 3)
+    }
+    if self.mailLost != false {
+      try visitor.visitSingularBoolField(value: self.mailLost, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: WireGrantNotice, rhs: WireGrantNotice) -> Bool {
     if lhs.keys != rhs.keys {return false}
     if lhs.withdrawnRoutes != rhs.withdrawnRoutes {return false}
+    if lhs.roster != rhs.roster {return false}
+    if lhs.mailLost != rhs.mailLost {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5787,7 +5814,7 @@ nonisolated extension WireSyncRegister: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension WireContactCard: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ContactCard"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}account\0\u{1}roster\0\u{1}name\0\u{1}confirmed\0\u{3}sibling_secret\0\u{3}sibling_node\0\u{1}route\0\u{1}keys\0\u{4}\u{2}needs_way\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}account\0\u{1}roster\0\u{1}name\0\u{1}confirmed\0\u{3}sibling_secret\0\u{3}sibling_node\0\u{1}route\0\u{1}keys\0\u{3}route_nodes\0\u{3}needs_way\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5803,6 +5830,7 @@ nonisolated extension WireContactCard: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 6: try { try decoder.decodeSingularBytesField(value: &self.siblingNode) }()
       case 7: try { try decoder.decodeSingularMessageField(value: &self._route) }()
       case 8: try { try decoder.decodeRepeatedMessageField(value: &self.keys) }()
+      case 9: try { try decoder.decodeRepeatedBytesField(value: &self.routeNodes) }()
       case 10: try { try decoder.decodeSingularBoolField(value: &self.needsWay) }()
       default: break
       }
@@ -5838,6 +5866,9 @@ nonisolated extension WireContactCard: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.keys.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.keys, fieldNumber: 8)
     }
+    if !self.routeNodes.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.routeNodes, fieldNumber: 9)
+    }
     if self.needsWay != false {
       try visitor.visitSingularBoolField(value: self.needsWay, fieldNumber: 10)
     }
@@ -5853,6 +5884,7 @@ nonisolated extension WireContactCard: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.siblingNode != rhs.siblingNode {return false}
     if lhs._route != rhs._route {return false}
     if lhs.keys != rhs.keys {return false}
+    if lhs.routeNodes != rhs.routeNodes {return false}
     if lhs.needsWay != rhs.needsWay {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
