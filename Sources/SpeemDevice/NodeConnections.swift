@@ -141,8 +141,8 @@ actor NodeConnections {
             return block.next
         }
         let now = clock.milliseconds()
-        let first = try await state.store.write { try InitiatorRows.reserve(id, now: now, in: $0) }
-        counters[id] = (first + 1, first + InitiatorRows.block)
-        return first
+        let reserved = try await state.store.write { try InitiatorRows.reserve(id, now: now, in: $0) }
+        counters[id] = (reserved.lowerBound + 1, reserved.upperBound)
+        return reserved.lowerBound
     }
 }
