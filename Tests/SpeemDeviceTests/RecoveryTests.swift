@@ -34,6 +34,8 @@ struct RecoveryTests {
     @Test func freshFolderBesidesOthers() async throws {
         try await TestPair.with { pair in
             _ = try await pair.alice.send("bob", "old words")
+            try await pair.bob.sync()
+            try await pair.alice.sync()
             let fresh = try TestDevice(new: "fresh")
             try await fresh.recover(try #require(pair.alice.words), at: pair.aliceNode)
             try await fresh.sync()
