@@ -132,7 +132,7 @@ struct FanOutTests {
             }
             #expect(try await alice.devices[1].count("outgoing") == 0)
             _ = try await alice.devices[0].text("alone", to: bob.key.publicKey)
-            #expect(try await alice.devices[0].count("outgoing") == 1)
+            #expect(try await alice.devices[0].count("outgoing WHERE keep_until_delivered = 1") == 1)
         }
     }
 

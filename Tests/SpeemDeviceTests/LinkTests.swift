@@ -26,7 +26,7 @@ struct LinkTests {
             _ = try await pair.alice.sent()
             _ = try await pair.bob.contacts()
             _ = try await pair.bob.send("alice", "hello")
-            for device in [pair.alice, phone, tablet] { #expect(try await device.inbox() == ["bob: hello"]) }
+            for device in [pair.alice, phone, tablet] { #expect(try await device.inbox(all: true) == ["bob: hello"]) }
         }
     }
 
