@@ -79,19 +79,23 @@ enum InitiatorRows {
             """, .integer(id))
     }
 
-    /// Reserves a block and returns its first counter.
+    /// Reserves counters.
     ///
     /// Several people may hold an invite, and its node only answers counters above all that it has seen: for one-time
-    /// keys they come from the clock (`now`, Unix milliseconds), so that whoever comes later is told "used".
-    static func reserve(_ id: Int64, now: Int64, in connection: Connection) throws(StoreError) -> Int64 {
+    /// keys they come from the clock (`now`, Unix milliseconds), so that whoever comes later is told "used". Of them one is
+    /// reserved at a time: a block would run ahead of the clock, and of whoever begins anew within a second.
+    static func reserve(
+        _ id: Int64, now: Int64, in connection: Connection
+    ) throws(StoreError) -> Range<Int64> {
+        let known = try connection.first("SELECT counter, one_time FROM initiator WHERE id = ?", .integer(id)) {
+            row throws(StoreError) in (counter: try row.integer(0), isOneTime: try row.flag(1))
+        }
+        guard let known else { return 1..<block + 1 }
+        let first = max(known.counter, known.isOneTime ? max(now, 0) : 0) + 1
+        let end = first + (known.isOneTime ? 1 : block)
         try connection.execute(
-            "UPDATE initiator SET counter = max(counter, ?3 * one_time) + ?1 WHERE id = ?2", .integer(block),
-            .integer(id), .integer(max(now, 0)))
-        let reserved =
-            try connection.first("SELECT counter FROM initiator WHERE id = ?", .integer(id)) {
-                row throws(StoreError) in try row.integer(0)
-            } ?? block
-        return reserved - block + 1
+            "UPDATE initiator SET counter = ? WHERE id = ?", .integer(end - 1), .integer(id))
+        return first..<end
     }
 }
 

@@ -141,8 +141,8 @@ actor NodeConnections {
             return block.next
         }
         let now = clock.milliseconds()
-        let first = try await state.store.write { try InitiatorRows.reserve(id, now: now, in: $0) }
-        counters[id] = (first + 1, first + InitiatorRows.block)
-        return first
+        let block = try await state.store.write { try InitiatorRows.reserve(id, now: now, in: $0) }
+        counters[id] = (block.lowerBound + 1, block.upperBound)
+        return block.lowerBound
     }
 }
