@@ -82,18 +82,20 @@ enum InitiatorRows {
     /// Reserves counters.
     ///
     /// Several people may hold an invite, and its node only answers counters above all that it has seen: for one-time
-    /// keys they come from the clock (`now`, Unix milliseconds), so that whoever comes later is told "used". Those
-    /// are reserved one by one: a block would run ahead of the clock, and whoever begins again, with nothing written down,
-    /// would come too early.
-    static func reserve(_ id: Int64, now: Int64, in connection: Connection) throws(StoreError) -> Range<Int64> {
-        let reserved = try connection.first(
-            """
-            UPDATE initiator SET counter = max(counter, ?3 * one_time) + iif(one_time = 1, 1, ?1) WHERE id = ?2
-            RETURNING counter, one_time
-            """, .integer(block), .integer(id), .integer(max(now, 0))
-        ) { row throws(StoreError) in (last: try row.integer(0), count: try row.flag(1) ? 1 : block) }
-        guard let reserved else { return 1..<2 }
-        return (reserved.last - reserved.count + 1)..<(reserved.last + 1)
+    /// keys they come from the clock (`now`, Unix milliseconds), so that whoever comes later is told "used". Of them one is
+    /// reserved at a time: a block would run ahead of the clock, and of whoever begins anew within a second.
+    static func reserve(
+        _ id: Int64, now: Int64, in connection: Connection
+    ) throws(StoreError) -> Range<Int64> {
+        let known = try connection.first("SELECT counter, one_time FROM initiator WHERE id = ?", .integer(id)) {
+            row throws(StoreError) in (counter: try row.integer(0), isOneTime: try row.flag(1))
+        }
+        guard let known else { return 1..<block + 1 }
+        let first = max(known.counter, known.isOneTime ? max(now, 0) : 0) + 1
+        let end = first + (known.isOneTime ? 1 : block)
+        try connection.execute(
+            "UPDATE initiator SET counter = ? WHERE id = ?", .integer(end - 1), .integer(id))
+        return first..<end
     }
 }
 

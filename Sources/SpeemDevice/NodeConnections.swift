@@ -141,8 +141,8 @@ actor NodeConnections {
             return block.next
         }
         let now = clock.milliseconds()
-        let reserved = try await state.store.write { try InitiatorRows.reserve(id, now: now, in: $0) }
-        counters[id] = (reserved.lowerBound + 1, reserved.upperBound)
-        return reserved.lowerBound
+        let block = try await state.store.write { try InitiatorRows.reserve(id, now: now, in: $0) }
+        counters[id] = (block.lowerBound + 1, block.upperBound)
+        return block.lowerBound
     }
 }
