@@ -96,7 +96,8 @@ struct RecoveryTests {
             #expect(
                 try await pair.bob.inbox() == (contactHasNoticed ? ["alice: before it"] : []) + ["alice: I am back"])
             #expect(try await pair.alice.inbox() == ["bob: good"])
-            #expect(try await tablet.inbox() == ["bob: good"])
+            // Read on the first of them, it is read on this one.
+            #expect(try await tablet.inbox(all: true).last == "bob: good")
             #expect(try await hostile.inbox().isEmpty)
         }
     }
