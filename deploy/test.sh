@@ -79,10 +79,10 @@ run_tests() {
     } >&2
 }
 
-# Those with sockets run on their own: beside suites that keep both cores busy they would wait for time-outs.
+# Those with sockets run on their own, and few at a time: beside many that keep both cores busy they would wait for time-outs.
 sockets='SpeemTransportTests|SpeemNodeTests|SpeemDeviceTests'
 run_tests "rules, crypto and store" --skip "$sockets"
-run_tests "sockets" --filter "$sockets"
+SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 run_tests "sockets" --filter "$sockets"
 
 build_static
 SPEEM="$SCRATCH_STATIC/speem"
