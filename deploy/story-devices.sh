@@ -216,7 +216,7 @@ wait_for "bob has it" has bob-laptop "to the new board"
 say "bob signs a new laptop in with his recovery words; his other one is gone"
 stop bob-laptop
 device bob-rescue bob rescue
-words="$(grep -v These "$FOLDER/bob-laptop-recovery-words.txt" | grep -oE '[0-9]+ [a-z]+' | sort -n | awk '{ print $2 }' | tr '\n' ' ')"
+words="$(grep -v These "$FOLDER/bob-recovery-words.txt" | grep -oE '[0-9]+ [a-z]+' | sort -n | awk '{ print $2 }' | tr '\n' ' ')"
 key="$(speem bob-new status --json | grep -oE '"node_key" ?: ?"[0-9a-f]*"' | grep -oE '[0-9a-f]{64}')"
 address="$(sed -n 's/^addresses = \["\(.*\)"\]/\1/p' "$FOLDER/bob-new.toml")"
 printf '%s\n' "$words" | speem bob-rescue recover "$address" "$key" --alone 2>/dev/null | sed 's/^/    /'

@@ -122,17 +122,20 @@ for script in Tests/cli/*_test.sh; do
     failed=$((failed + broken))
 done
 
-# Twice in one folder: the script promises that it can be run again.
+# story SCRIPT FOLDER: one of the scripts that tell a story with several processes.
 story() {
     local start=$SECONDS status=0
-    attended timeout -k 10 "$SCRIPT_SECONDS" deploy/story.sh "$SPEEM" "$SCRATCH_STATIC/story" || status=$?
+    attended timeout -k 10 "$SCRIPT_SECONDS" "$1" "$SPEEM" "$SCRATCH_STATIC/$2" || status=$?
     why "$status" "$start" "$SCRIPT_SECONDS"
     return "$status"
 }
 say "the main job"
-check "the main job" story
+check "the main job" story deploy/story.sh story
+# Twice in one folder: the script promises that it can be run again.
 say "the main job, again in the same folder"
-check "the main job, again in the same folder" story
+check "the main job, again in the same folder" story deploy/story.sh story
+say "two people with several devices and nodes"
+check "two people with several devices and nodes" story deploy/story-devices.sh story-devices
 
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]
