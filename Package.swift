@@ -75,7 +75,7 @@ let package = Package(
         // Floor 4
         + floor(
             "SpeemTransport", ["SpeemCrypto", "SpeemNoise", "SpeemProtocol", protobuf, log] + nio, tests: ["TestTools"])
-        + floor("SpeemDiscovery", ["CAvahi", "CStaticShims"])
+        + floor("SpeemDiscovery", ["SpeemCrypto", "CAvahi", "CStaticShims", log])
         // Floor 5
         + floor(
             "SpeemNode",

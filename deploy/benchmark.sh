@@ -28,7 +28,7 @@ install_packages "${BUILD_PACKAGES[@]}"
 find_swift
 note_versions
 with_progress "building the benchmark" \
-    swift build --scratch-path "$SCRATCH_STATIC" -c release --product speem-benchmark -Xswiftc -static-executable
+    swift build --scratch-path "$SCRATCH_STATIC" -c release --product speem-benchmark -Xswiftc -static-executable "${SMALL[@]}"
 build_static
 # Never the folder itself: what is in it is somebody's.
 FOLDER="$(mktemp -d "$PLACE/speem-benchmark.XXXXXX")"

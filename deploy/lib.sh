@@ -229,10 +229,14 @@ note_versions() {
     export SPEEM_AVAHI_VERSION
 }
 
+# A section for each function, so that the linker leaves out those that nobody calls, and keeps one of those that are the
+# same: 1.9 MB of 30.8.
+SMALL=(-Xswiftc -Xfrontend -Xswiftc -function-sections -Xcc -ffunction-sections -Xcc -fdata-sections -Xlinker --icf=safe)
+
 # build_static: the program as one fully static, stripped file in $SCRATCH_STATIC/speem.
 build_static() {
     note_versions
     with_progress "building the static binary (the first time takes some minutes)" \
-        swift build --scratch-path "$SCRATCH_STATIC" -c release --product speem -Xswiftc -static-executable
+        swift build --scratch-path "$SCRATCH_STATIC" -c release --product speem -Xswiftc -static-executable "${SMALL[@]}"
     strip -o "$SCRATCH_STATIC/speem" "$SCRATCH_STATIC/release/speem"
 }

@@ -21,6 +21,10 @@ long speem_raise_file_limit(void);
 // The command line. Here because Swift's CommandLine reads it from /proc, which a chroot may not have.
 int speem_argument_count(void);
 const char *speem_argument(int index);
+
+// A descriptor that becomes readable when a network interface or an address comes or goes (netlink(7)), not blocking; -1
+// where the system refuses it. Here because the Glibc module does not show sockaddr_nl.
+int speem_watch_interfaces(void);
 #endif
 
 #endif

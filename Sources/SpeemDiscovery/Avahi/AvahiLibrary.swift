@@ -1,7 +1,7 @@
 import CAvahi
 import CStaticShims
 
-/// The Avahi client library inside the binary. Finding peers comes with a later version; this tells what is linked.
+/// The Avahi client library inside the binary: which one is linked, and whether its daemon answers.
 public enum AvahiLibrary {
     /// The version of the linked libdbus, such as "1.14.10".
     public static var dbusVersion: String {

@@ -1,0 +1,84 @@
+import CAvahi
+import Synchronization
+
+/// Where the thread that talks to avahi-daemon and the rest of the process leave each other what they know.
+final class DiscoveryBoard: Sendable {
+    /// What the thread is to do.
+    struct Wishes: Sendable, Equatable {
+        var publications: [Publication] = []
+        var candidates: [[UInt8]: EndpointKey] = [:]
+    }
+
+    /// What the thread has found.
+    struct Findings: Sendable, Equatable {
+        var peers: [[UInt8]: [FoundAddress]] = [:]
+        var unowned: [FoundAddress] = []
+        var strangers = 0
+        var problem: DiscoveryProblem?
+    }
+
+    private struct State {
+        var wishes: Wishes? = Wishes()
+        var findings = Findings()
+        var poll: UInt?
+    }
+
+    private let state = Mutex(State())
+    private let changed: @Sendable (Findings, Findings) -> Void
+
+    /// - Parameter changed: called on the thread with what was known and what is known.
+    init(changed: @escaping @Sendable (Findings, Findings) -> Void) { self.changed = changed }
+
+    /// What is to be done; nil: the thread is to end.
+    var wishes: Wishes? { state.withLock { $0.wishes } }
+    var findings: Findings { state.withLock { $0.findings } }
+
+    /// Changes what the thread is to do, and wakes it.
+    func wish(_ change: (inout Wishes) -> Void) {
+        state.withLock { state in
+            guard var wishes = state.wishes else { return }
+            change(&wishes)
+            guard wishes != state.wishes else { return }
+            state.wishes = wishes
+            Self.wake(state.poll)
+        }
+    }
+
+    func close() {
+        state.withLock { state in
+            state.wishes = nil
+            Self.wake(state.poll)
+        }
+    }
+
+    /// Under the lock: the loop is not freed meanwhile.
+    private static func wake(_ poll: UInt?) {
+        if let pointer = poll.flatMap({ OpaquePointer(bitPattern: $0) }) { avahi_simple_poll_wakeup(pointer) }
+    }
+
+    // MARK: The thread's side
+
+    /// The loop that is woken from now on.
+    func attach(_ poll: OpaquePointer) { state.withLock { $0.poll = UInt(bitPattern: poll) } }
+
+    func detach() { state.withLock { $0.poll = nil } }
+
+    func publish(_ found: FoundPeers) {
+        update { findings in
+            findings.peers = found.peers
+            findings.unowned = found.unowned
+            findings.strangers = found.strangers
+        }
+    }
+
+    func report(_ problem: DiscoveryProblem?) { update { $0.problem = problem } }
+
+    private func update(_ change: (inout Findings) -> Void) {
+        let (before, after) = state.withLock { state in
+            let before = state.findings
+            change(&state.findings)
+            return (before, state.findings)
+        }
+        if before != after { changed(before, after) }
+    }
+}
