@@ -55,6 +55,17 @@ public struct Config: Sendable, Equatable {
     public internal(set) var deviceName = ""
     /// `device.poll`, seconds: the longest wait between two attempts to reach a node that could not be reached.
     public internal(set) var poll: Int64 = 0
+    /// `device.listen`: where a device takes messages from devices on the same network; empty: nowhere.
+    public internal(set) var deviceListen: [HostPort] = []
+
+    /// `discovery.mode`: "private" or "off".
+    public internal(set) var discoveryMode = ""
+    /// `discovery.interfaces`: names of network interfaces to use; empty: all but the loopback.
+    public internal(set) var discoveryInterfaces: [String] = []
+    /// `discovery.avoid`: names of network interfaces not to use.
+    public internal(set) var discoveryAvoid: [String] = []
+    /// `discovery.ip`: "any", "ipv4" or "ipv6".
+    public internal(set) var discoveryIP = ""
 
     /// `store.key_file`: the path of the store's key.
     public internal(set) var keyFile = ""

@@ -97,6 +97,24 @@ enum Schema {
             "The longest wait before a node that could not be reached is tried again"),
 
         Setting(
+            .device, "listen", for: [.device],
+            .addresses(\.deviceListen, in: 0...16, remote: false, default: [HostPort(host: "::", port: 0)]),
+            "Where to take messages from devices on the same network; port 0 is any free port, and [] nowhere"),
+
+        Setting(
+            .discovery, "mode", for: both, .choice(\.discoveryMode, of: ["private", "off"], default: "private"),
+            "Find known peers on the same network, over avahi-daemon; strangers cannot tell who is here"),
+        Setting(
+            .discovery, "interfaces", for: both, .interfaces(\.discoveryInterfaces, maximum: 16),
+            "The network interfaces to do it on; empty: all but the loopback; a '*' at the end stands for anything"),
+        Setting(
+            .discovery, "avoid", for: both, .interfaces(\.discoveryAvoid, maximum: 16),
+            "Network interfaces never to do it on"),
+        Setting(
+            .discovery, "ip", for: both, .choice(\.discoveryIP, of: ["any", "ipv4", "ipv6"], default: "any"),
+            "The kind of addresses to do it with"),
+
+        Setting(
             .store, "key_file", for: both,
             .path(\.keyFile, maximum: maximumPath, default: .insideData("store.key")),
             "The file with the store's key; empty: store.key in the data folder"),

@@ -4,7 +4,7 @@ struct Setting: Sendable {
     enum Table: String, Sendable, CaseIterable {
         /// What comes before the first `[table]`.
         case top = ""
-        case listen, mailbox, claim, limits, invite, device, store, control, log
+        case listen, mailbox, claim, limits, invite, device, discovery, store, control, log
     }
 
     /// Where a value goes.
@@ -28,6 +28,8 @@ struct Setting: Sendable {
         case count(Field<Int>, in: ClosedRange<Int>, default: Int)
         /// Host and port, so many of them; `remote` ones must be fit to connect to.
         case addresses(Field<[HostPort]>, in: ClosedRange<Int>, remote: Bool, default: [HostPort])
+        /// Names of network interfaces, so many of them at the most; "*" at the end stands for anything.
+        case interfaces(Field<[String]>, maximum: Int)
     }
 
     enum PathDefault: Sendable {
@@ -78,6 +80,7 @@ struct Setting: Sendable {
         case .count(_, _, let value): String(value)
         case .addresses(_, _, _, let value):
             "[" + value.map { TOMLString.quoted($0.description) }.joined(separator: ", ") + "]"
+        case .interfaces: "[]"
         }
     }
 
@@ -94,6 +97,7 @@ struct Setting: Sendable {
         case .addresses(_, let range, _, _):
             range.lowerBound == 0
                 ? "up to \(range.upperBound) of them" : "\(range.lowerBound) to \(range.upperBound) of them"
+        case .interfaces(_, let maximum): "up to \(maximum) of them"
         }
     }
 
@@ -106,6 +110,7 @@ struct Setting: Sendable {
         case .duration: "a duration in quotes"
         case .count: "an integer"
         case .addresses: "an array of addresses"
+        case .interfaces: "an array of interface names"
         }
     }
 }

@@ -41,6 +41,8 @@ extension Setting {
             config[keyPath: field] = count
         case .addresses(let field, let range, let remote, _):
             config[keyPath: field] = try addresses(entry, in: range, remote: remote)
+        case .interfaces(let field, let maximum):
+            config[keyPath: field] = try interfaces(entry, maximum: maximum)
         }
     }
 
@@ -53,6 +55,7 @@ extension Setting {
         case .duration(let field, _, let value): config[keyPath: field] = value.amount
         case .count(let field, _, let value): config[keyPath: field] = value
         case .addresses(let field, _, _, let value): config[keyPath: field] = value
+        case .interfaces(let field, _): config[keyPath: field] = []
         }
     }
 
@@ -112,6 +115,25 @@ extension Setting {
             addresses.append(address)
         }
         return addresses
+    }
+
+    /// Letters, digits and what else the names of interfaces have; IF_NAMESIZE is 16 with its NUL.
+    private func interfaces(_ entry: TOMLEntry, maximum: Int) throws(Fault) -> [String] {
+        guard case .array(let elements) = entry.value else { throw wrongType(entry) }
+        guard elements.count <= maximum else {
+            throw outOfRange("\(elements.count) names", "0", "\(maximum)", at: entry.valuePosition)
+        }
+        for element in elements {
+            let name = element.text.hasSuffix("*") ? String(element.text.dropLast()) : element.text
+            guard element.text.utf8.count <= 15, !element.text.isEmpty,
+                name.utf8.allSatisfy({ (0x21...0x7e).contains($0) && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "*") })
+            else {
+                throw Fault(
+                    .badValue, at: element.position, "\(element.text.display) in '\(id.name)' is not the name of an interface",
+                    hint: "write \"eth0\", \"wlan0\" or \"docker*\"; ip link lists them")
+            }
+        }
+        return elements.map(\.text)
     }
 
     // MARK: - Faults
