@@ -75,20 +75,20 @@ let package = Package(
         // Floor 4
         + floor(
             "SpeemTransport", ["SpeemCrypto", "SpeemNoise", "SpeemProtocol", protobuf, log] + nio, tests: ["TestTools"])
-        + floor("SpeemDiscovery", ["SpeemCrypto", "CAvahi", "CStaticShims", log])
+        + floor("SpeemDiscovery", ["SpeemCrypto", "SpeemConfig", "CAvahi", "CStaticShims", log])
         // Floor 5
         + floor(
             "SpeemNode",
             [
                 "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemMailbox", "SpeemTransport",
-                "SpeemConfig", "CStaticShims", protobuf, log, lifecycle,
+                "SpeemDiscovery", "SpeemConfig", "CStaticShims", protobuf, log, lifecycle,
             ] + nio)
         + floor(
             "SpeemDevice",
             [
                 "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemSessions", "SpeemSync",
                 "SpeemTransport",
-                "SpeemConfig", protobuf, log, lifecycle,
+                "SpeemDiscovery", "SpeemConfig", protobuf, log, lifecycle,
             ] + nio, tests: ["SpeemNode"])
         // Floor 6
         + [

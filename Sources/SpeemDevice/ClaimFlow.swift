@@ -119,7 +119,8 @@ struct ClaimFlow: Sendable {
         case .last: change = .putNode(pending.node)
         case .of(let old, let isLost):
             change = .replaceNode(old: old, new: pending.node)
-            isAlone = isAlone || isLost
+            // Where home itself is gone, nobody is left to compare with.
+            isAlone = isAlone || (isLost && roster.nodes.first?.noise == old)
             // For whoever has to take it back.
             let replaced = roster.nodes.first { $0.noise == old }
             try await state.store.write {

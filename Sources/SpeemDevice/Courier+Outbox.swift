@@ -1,5 +1,6 @@
 import Logging
 import SpeemCrypto
+import SpeemDiscovery
 import SpeemIdentity
 import SpeemProtocol
 import SpeemStore
@@ -41,7 +42,7 @@ final class KnownRoutes: Sendable {
         BLAKE2b.hash(
             domain: DomainSeparator("known route"), node.epoch ?? [], [UInt8](route.initiatorSecret),
             [UInt8](route.preSharedKey),
-            route.nodes.flatMap { $0.nodeKey + $0.addresses.flatMap { Array($0.utf8) + [0] } })
+            route.nodes.flatMap { $0.nodeKey + $0.discoveryKey + $0.addresses.flatMap { Array($0.utf8) + [0] } })
     }
 }
 
@@ -95,12 +96,20 @@ extension Courier {
                 Self.patience, for: { try? await connections.connection(initiator, atAnyOf: entries) }) ?? nil,
             let node = usable.first(where: { $0.entry == reached.node })
         else { return nil }
-        let roster = try await state.store.read { try ContactRows.roster(of: contact, in: $0) }
+        let (roster, discovery) = try await state.store.read { connection in
+            (
+                try ContactRows.roster(of: contact, in: connection),
+                try DiscoveryRows.key(of: contact.id, in: connection)
+            )
+        }
         var wire = route.wire(for: node.entry.noise.bytes)
         wire.nodes = roster.nodes.map { node in
             .with {
                 $0.nodeKey = Data(node.noise.bytes)
                 $0.addresses = node.addresses
+                if let discovery {
+                    $0.discoveryKey = Data(discovery.endpoint(node.noise.bytes).secret.exposedCopy())
+                }
             }
         }
         guard !wire.nodes.isEmpty else { return nil }

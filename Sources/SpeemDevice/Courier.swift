@@ -29,7 +29,7 @@ struct Courier: Sendable {
     private let allClear: Signal
 
     /// Envelopes of one contact that are on their way at once.
-    private static let window = 32
+    static let window = 32
     /// The longest that a node's advice to wait is followed.
     private static let maxAdvice: UInt32 = 3_600_000
 
@@ -106,6 +106,7 @@ struct Courier: Sendable {
                 try connection.execute("DELETE FROM sponsored WHERE contact = ?", .integer(id))
             }
         }
+        outcome.stored += await deliverNearby(to: contact)
         if let problem = await visit(contact) {
             outcome.wait(problem)
             let words = "\(problem)"

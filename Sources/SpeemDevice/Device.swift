@@ -1,6 +1,7 @@
 public import Logging
 public import NIOCore
 public import SpeemConfig
+import SpeemDiscovery
 public import SpeemIdentity
 import SpeemStore
 import SpeemTransport
@@ -14,6 +15,7 @@ public final class Device: Sendable {
     let courier: CourierQueue
     let supply: PrekeySupply
     let reports: OutboxReports
+    let discovery: DeviceDiscovery
     let clock: WallClock
     let inviteLifetime: Int64
     /// The longest that failed work waits.
@@ -34,6 +36,8 @@ public final class Device: Sendable {
     let lookAgain = Signal()
     /// The version of the grants that the own nodes were last brought.
     private let carried = Mutex<Int64?>(nil)
+    /// Others may be recognised on this network, or let in, than before.
+    let neighboursChanged: Signal
     /// The own nodes may have to be told something that other nodes know.
     let visitIsDue = Signal()
 
@@ -94,7 +98,9 @@ public final class Device: Sendable {
     private init(state: DeviceState, config: Config, group: any EventLoopGroup, clock: WallClock) {
         let news = Signal()
         let work = Signal()
-        let connections = NodeConnections(state: state, group: group, clock: clock)
+        let discovery = DeviceDiscovery(DiscoverySettings(config), state: state)
+        self.discovery = discovery
+        let connections = NodeConnections(state: state, group: group, clock: clock) { discovery.addresses(of: $0) }
         self.state = state
         self.connections = connections
         self.clock = clock
@@ -105,11 +111,16 @@ public final class Device: Sendable {
         let supplyIsDue = supplyIsDue
         let lookAgain = lookAgain
         let visitIsDue = visitIsDue
+        let neighboursChanged = Signal()
+        self.neighboursChanged = neighboursChanged
         reader = MailReader(state: state, connections: connections, clock: clock) { events in
             guard !events.isEmpty else { return }
             news.notify()
             for case .contactRequest in events { supplyIsDue.notify() }
-            if events.contains(where: \.changesGrants) { visitIsDue.notify() }
+            if events.contains(where: \.changesGrants) {
+                visitIsDue.notify()
+                neighboursChanged.notify()
+            }
             // What another device has told may explain what was left on a node.
             for case .synchronised in events { lookAgain.notify() }
             // Receipts and answers may be waiting now.

@@ -86,7 +86,8 @@ enum DeviceSchema {
         // wanted_head: a head that a message named and the known chain has not. told_roster: the newest entries in the contact's
         // own words. alarm: what is wrong with the contact's chain. route, route_key, route_psk: of the own nodes to the contact;
         // route_state: RouteState. way_asked: NULL once this device has a key at the contact's nodes; else when another own
-        // device was last asked to make a way in, Unix seconds.
+        // device was last asked to make a way in, Unix seconds. discovery_key: what the account is recognised by on a network,
+        // with its stamp.
         """
         CREATE TABLE contact (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -106,7 +107,8 @@ enum DeviceSchema {
             alarm TEXT,
             route BLOB, route_key BLOB, route_psk BLOB,
             route_state INTEGER NOT NULL DEFAULT 0,
-            way_asked INTEGER
+            way_asked INTEGER,
+            discovery_key BLOB, discovery_counter INTEGER, discovery_device BLOB
         ) STRICT
         """,
         """
@@ -207,6 +209,16 @@ enum DeviceSchema {
         "CREATE INDEX outgoing_message ON outgoing (message_id)",
         "CREATE INDEX outgoing_body_use ON outgoing (body)",
         "CREATE INDEX outgoing_item ON outgoing (item) WHERE item IS NOT NULL",
+        // The address at which a node or device was reached last.
+        """
+        CREATE TABLE worked_address (static_key BLOB PRIMARY KEY, address TEXT NOT NULL) STRICT, WITHOUT ROWID
+        """,
+        // The highest counter that was seen of a key that opens connections to this device.
+        """
+        CREATE TABLE direct_counter (
+            initiator_key BLOB PRIMARY KEY, counter INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
         // Settings and names that own devices agree on.
         """
         CREATE TABLE register (

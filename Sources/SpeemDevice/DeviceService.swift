@@ -10,6 +10,8 @@ import SpeemTransport
 public struct DeviceService: Service {
     private let device: Device
     private let control: ControlServer
+    /// Nil where the device listens nowhere.
+    private let listener: DirectListener?
     private let group: MultiThreadedEventLoopGroup
 
     /// Opens the store and binds the control socket.
@@ -18,10 +20,18 @@ public struct DeviceService: Service {
         do {
             let device = try await Device.open(config, group: group, logger: logger)
             do {
-                let control = try await ControlServer.bind(
-                    path: config.controlSocket, handler: DeviceControl(device: device, isDaemon: true), group: group,
-                    logger: logger)
-                return DeviceService(device: device, control: control, group: group)
+                let listener =
+                    config.deviceListen.isEmpty
+                    ? nil : try await DirectListener.bind(config.deviceListen, device: device, group: group)
+                do {
+                    let control = try await ControlServer.bind(
+                        path: config.controlSocket, handler: DeviceControl(device: device, isDaemon: true),
+                        group: group, logger: logger)
+                    return DeviceService(device: device, control: control, listener: listener, group: group)
+                } catch {
+                    await listener?.server.stop()
+                    throw error
+                }
             } catch {
                 await device.close()
                 throw error
@@ -43,6 +53,11 @@ public struct DeviceService: Service {
                 try await withThrowingDiscardingTaskGroup { group in
                     group.addTask { await control.run() }
                     group.addTask { await BackgroundWork(device: device, poll: device.poll).run() }
+                    group.addTask { try await listener?.run() }
+                    group.addTask { await followNeighbours() }
+                    group.addTask {
+                        await device.discovery.run(listeningAt: listener?.server.addresses ?? []) { await found($0) }
+                    }
                     group.addTask { for await failure in store.failure { throw failure } }
                     group.addTask {
                         // Work on its way that cannot be cancelled ends with its connections.
@@ -57,5 +72,27 @@ public struct DeviceService: Service {
         await device.close()
         try? await group.shutdownGracefully()
         if let failure { throw failure }
+    }
+
+    /// Lets in, and looks for, whoever may be known now.
+    private func followNeighbours() async {
+        for await _ in device.neighboursChanged.subscribe() {
+            await listener?.grantsChanged()
+            await device.discovery.refresh()
+        }
+    }
+
+    /// Somebody is here who was not a moment ago: what waits for them is tried at once, and own nodes are read.
+    private func found(_ neighbours: [Neighbour]) async {
+        await device.connections.forgetFailures()
+        device.retryAll.notify()
+        do {
+            let own = try await device.state.store.read { try ContactRows.own(in: $0).id }
+            for contact in Set(neighbours.compactMap { $0.contact(own: own) }) {
+                _ = try await device.courier.deliver(to: contact)
+            }
+        } catch {
+            device.state.logger.error("what waits for devices on this network is not brought at once: \(error)")
+        }
     }
 }

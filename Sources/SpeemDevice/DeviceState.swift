@@ -34,6 +34,7 @@ struct DeviceState: Sendable {
                 "UPDATE device SET recovery_key = ?, recovery_psk = ?", .blob(recovery.initiatorKey.publicKey.bytes),
                 .secret(recovery.preSharedKey))
             try OwnRoster.insert(genesis, in: connection)
+            try DiscoveryRows.make(by: keys.entry.id, in: connection)
             try RegisterRows.set(
                 .deviceName(keys.entry.id), to: Array(deviceName.utf8), by: keys.entry.id, in: connection)
         }

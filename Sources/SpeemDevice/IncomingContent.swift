@@ -48,6 +48,7 @@ extension IncomingMail {
                 try sync.name(contact.account, accept.name, in: connection)
             }
             try sync.queueCard(of: contact.id, in: connection)
+            try DiscoveryRows.tell(contact, state: state, in: connection)
             return (.contactAccepted(contact: contact.id), nil)
         case .contactRequest(let request):
             try takeRequest([UInt8](request), from: session.peer, of: contact, in: connection)
@@ -57,6 +58,9 @@ extension IncomingMail {
             try ContactKeyRows.withdraw(
                 routes: notice.withdrawnRoutes.map { [UInt8]($0) }, of: contact.id, in: connection)
             try ContactRows.told(notice.roster, by: contact.id, in: connection)
+            if notice.hasDiscovery, try DiscoveryRows.take(notice.discovery, of: contact.id, in: connection) {
+                try OwnSync(state: state).queueCard(of: contact.id, in: connection)
+            }
             if notice.mailLost { try OutgoingRows.resend(contact: contact.id, in: connection) }
             return (.notice, nil)
         case .linkRequest, .sync: throw Unwelcome(description: "only own devices may send this")
@@ -79,6 +83,7 @@ extension IncomingMail {
         let contact = try takeRequest([UInt8](request), from: peer, in: connection)
         try SessionRows.save(session, contact: contact.id, in: connection)
         try OutgoingMail(state: state).queueAccept(to: contact, in: connection)
+        try DiscoveryRows.tell(contact, state: state, in: connection)
         return (.contactRequest(contact: contact.id), nil)
     }
 
@@ -193,6 +198,7 @@ extension IncomingMail {
         }
         try met(contact.id, by: invite, device: peer.device.id, in: connection)
         try OutgoingMail(state: state).queueAccept(to: contact, in: connection)
+        try DiscoveryRows.tell(contact, state: state, in: connection)
         // An offer that is being taken up already is as good.
         guard try RedeemRows.find(contact.id, in: connection) == nil else { return }
         let offered = try offer(request, in: connection)

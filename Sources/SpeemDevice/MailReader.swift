@@ -65,6 +65,24 @@ struct MailReader: Sendable {
         }
     }
 
+    /// Commits an envelope that another device has brought itself, and tells about it.
+    ///
+    /// - Parameter also: in the same transaction.
+    /// - Returns: false when it can be judged only when more is known.
+    func takeDirect(_ envelope: WireEnvelope, also: @escaping @Sendable (Connection) throws -> Void) async throws -> Bool {
+        let incoming = IncomingMail(state: state, now: clock.seconds())
+        let events = try await state.store.write { connection in
+            try also(connection)
+            return try incoming.take([envelope], in: connection)
+        }
+        await onEvents(events)
+        if case .rejected(let reason)? = events.first {
+            state.logger.warning("an envelope from this network was refused: \(reason)")
+        }
+        if case .kept? = events.first { return false }
+        return true
+    }
+
     /// Commits envelopes, tells about them, and lets the node delete them. Returns the highest sequence number.
     @discardableResult
     func take(_ envelopes: [WireEnvelope], over connection: ClientConnection) async throws -> Int64 {

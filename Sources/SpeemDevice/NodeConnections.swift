@@ -16,6 +16,10 @@ actor NodeConnections {
 
     let state: DeviceState
     private let client: TransportClient
+    /// For addresses at which somebody was just found on this network: near ones answer at once, or are bait.
+    private let nearbyClient: TransportClient
+    /// Addresses at which a node or device was found on this network.
+    private nonisolated let nearby: @Sendable ([UInt8]) -> [String]
     private let clock: WallClock
     private var open: [Door: ClientConnection] = [:]
     private var counters: [Int64: (next: Int64, end: Int64)] = [:]
@@ -26,12 +30,19 @@ actor NodeConnections {
     /// The address of an own node that has not known this device at the last try.
     private(set) var unknownTo: String?
 
+    private static let nearbyTimeout: TimeAmount = .seconds(3)
+
     /// How long a node that could not be reached is tried last.
     private static let failureMemory: Duration = .seconds(30)
 
-    init(state: DeviceState, group: any EventLoopGroup, clock: WallClock) {
+    init(
+        state: DeviceState, group: any EventLoopGroup, clock: WallClock,
+        nearby: @escaping @Sendable ([UInt8]) -> [String] = { _ in [] }
+    ) {
         self.state = state
         self.clock = clock
+        self.nearby = nearby
+        nearbyClient = TransportClient(group: group, timeout: Self.nearbyTimeout)
         client = TransportClient(group: group)
     }
 
@@ -98,6 +109,19 @@ actor NodeConnections {
         return try await connection(id, at: node)
     }
 
+    /// Where a node or device was found on this network.
+    nonisolated func nearbyAddresses(of staticKey: [UInt8]) -> [String] { nearby(staticKey) }
+
+    /// A connection to a device that was found on this network; one that could not be reached is left alone for a while.
+    func connection(_ initiator: Int64, atNearby device: X25519.PublicKey) async throws -> ClientConnection {
+        let door = Door(initiator: initiator, node: device.bytes)
+        if let failure = failures[door], .now - failure < Self.failureMemory { throw TransportError.disconnected }
+        return try await connection(initiator, at: try NodeEntry(noise: device, addresses: []))
+    }
+
+    /// Somebody was found on this network: whoever could not be reached may be tried at once.
+    func forgetFailures() { failures = [:] }
+
     /// Whether the node is there and knows the key: a node answers no handshake of a key that it does not know.
     func isKnown(_ initiator: Int64, at node: NodeEntry) async -> Bool {
         (try? await connection(initiator, at: node)) != nil
@@ -123,15 +147,33 @@ actor NodeConnections {
         guard let initiator = try await state.store.read({ try InitiatorRows.find(id, in: $0) }) else {
             throw TransportError.invalidAddress("")
         }
-        do {
-            return try await client.connect(toAnyOf: node.addresses, credentials: initiator.credentials(for: node)) {
-                UInt64(clamping: try await self.nextCounter(id))
+        let key = node.noise.bytes
+        let found = nearby(key)
+        let worked = try await state.store.read { try WorkedAddresses.find(key, in: $0) }
+        // The one that worked last before the configured ones.
+        let known = (worked.map { [$0] } ?? []) + node.addresses
+        var failure: (any Error)?
+        for (client, addresses) in [(nearbyClient, found), (client, known.filter { !found.contains($0) })] {
+            for address in addresses where failure == nil || !Task.isCancelled {
+                do {
+                    let connection = try await client.connect(
+                        to: address, credentials: initiator.credentials(for: node),
+                        counter: UInt64(clamping: try await nextCounter(id)))
+                    if address != worked, worked != nil || address != node.addresses.first {
+                        try await state.store.write { try WorkedAddresses.set(address, for: key, in: $0) }
+                    }
+                    return connection
+                } catch let error as TransportError {
+                    failure = error
+                }
             }
-        } catch TransportError.refused(let address) where id == state.ownInitiator {
+        }
+        if case TransportError.refused(let address)? = failure, id == state.ownInitiator, !node.addresses.isEmpty {
             // The account's devices get an answer for as long as they are listed.
             unknownTo = address
             throw DeviceError.unknownToNode(address)
         }
+        throw failure ?? TransportError.invalidAddress("")
     }
 
     /// Counts up from blocks that are reserved on disk first.

@@ -1,5 +1,6 @@
 import Logging
 import SpeemCrypto
+import SpeemDiscovery
 import SpeemIdentity
 import SpeemProtocol
 import SpeemStore
@@ -36,6 +37,7 @@ struct NodeVisit: Sendable {
         }
         if try await compareGrants(status, over: connection) { state.logger.debug("grants carried to a node") }
         try await bringInvites(over: connection)
+        try await bringDiscoveryKey(status, over: connection)
         let commits = Int64(clamping: status.commitNumber)
         let state = state
         try await state.store.write { [node] connection in
@@ -129,6 +131,16 @@ struct NodeVisit: Sendable {
         try await state.store.write {
             try $0.execute("UPDATE own_node SET invites_due = 0 WHERE node_key = ?", .blob(key))
         }
+    }
+
+    /// What the node is recognised by on its network.
+    private func bringDiscoveryKey(_ status: WireNodeState, over connection: ClientConnection) async throws {
+        guard !node.isRetired, let key = try await state.store.read({ try DiscoveryRows.own(in: $0) }) else { return }
+        let endpoint = key.endpoint(node.entry.noise.bytes)
+        guard [UInt8](status.discoveryDigest) != endpoint.digest else { return }
+        let response = try await connection.request(
+            .with { $0.discoverySet = .with { $0.key = Data(endpoint.secret.exposedCopy()) } })
+        try response.requireNoRefusal()
     }
 
     // MARK: Rosters

@@ -71,9 +71,10 @@ struct OutgoingMail: Sendable {
     /// - Parameters:
     ///   - roster: the own chain, whose newest entries go with it: the nodes that served it may be gone.
     ///   - mailLost: a node of ours has lost what it had.
+    ///   - discovery: what this account is recognised by on a network.
     func queueNotice(
         _ keys: [WireDeviceKey] = [], withdrawnRoutes: [[UInt8]] = [], roster: Roster? = nil, mailLost: Bool = false,
-        to contact: Contact, in connection: Connection
+        discovery: WireDiscoveryShare? = nil, to contact: Contact, in connection: Connection
     ) throws {
         let content = WireContent.with {
             $0.grantNotice = .with {
@@ -81,6 +82,7 @@ struct OutgoingMail: Sendable {
                 $0.withdrawnRoutes = withdrawnRoutes.map { Data($0) }
                 $0.roster = roster.map { Self.newest(of: $0) } ?? []
                 $0.mailLost = mailLost
+                if let discovery { $0.discovery = discovery }
             }
         }
         try queue(content, to: contact, keepUntilDelivered: false, in: connection)

@@ -183,6 +183,17 @@ enum OutgoingRows {
             """, .integer(contact), .integer(limit), in: connection)
     }
 
+    /// Sealed envelopes for a device that no node of the contact has yet.
+    static func undelivered(
+        to device: DeviceID, of contact: Int64, limit: Int64, in connection: Connection
+    ) throws(StoreError) -> [OutgoingEnvelope] {
+        try envelopes(
+            """
+            device = ?1 AND contact = \(contact) AND state < 2 AND failure IS NULL AND header IS NOT NULL
+            ORDER BY outgoing.id LIMIT ?2
+            """, .blob(device.bytes), .integer(limit), in: connection)
+    }
+
     private static func envelopes(
         _ condition: String, _ first: Value, _ second: Value, in connection: Connection
     ) throws(StoreError) -> [OutgoingEnvelope] {

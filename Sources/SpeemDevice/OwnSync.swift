@@ -110,6 +110,7 @@ struct OwnSync: Sendable {
         let route = try RouteRows.find(contact.id, in: connection)
         var bytes = 0
         let routeNodes = try RouteRows.nodes(of: contact.id, in: connection)
+        let discovery = try DiscoveryRows.card(of: contact.id, in: connection)
         return .with {
             $0.account = Data(contact.account.bytes)
             // What has no room is fetched from the contact's node.
@@ -120,6 +121,7 @@ struct OwnSync: Sendable {
             $0.name = contact.name
             $0.confirmed = contact.state == .confirmed
             $0.keys = keys
+            if let discovery { $0.discovery = discovery }
             if let route, route.state == .ready {
                 $0.route = route.card
                 $0.routeNodes = routeNodes.map { Data($0) }
@@ -200,6 +202,7 @@ struct OwnSync: Sendable {
             if card.confirmed { _ = try ContactRows.confirm(known, in: connection) }
             try ContactKeyRows.insert(card.keys, of: known.id, in: connection)
             if card.hasRoute { try RouteRows.take(card, of: known.id, in: connection) }
+            if card.hasDiscovery { _ = try DiscoveryRows.take(card.discovery, of: known.id, in: connection) }
             try takeWay(card, to: known.id, in: connection)
             if card.needsWay, try !SponsorRows.isMissing(known.id, in: connection) {
                 try SponsorRows.renew(
@@ -219,6 +222,7 @@ struct OwnSync: Sendable {
         try ContactRows.want(roster.head, of: id, in: connection)
         try ContactKeyRows.insert(card.keys, of: id, in: connection)
         if card.hasRoute { try RouteRows.take(card, of: id, in: connection) }
+        if card.hasDiscovery { _ = try DiscoveryRows.take(card.discovery, of: id, in: connection) }
         for key in [RegisterKey.contactName(account), .contactVerified(account)] {
             if let register = try RegisterRows.find(key, in: connection) {
                 try apply(key, register, in: connection)

@@ -99,6 +99,10 @@ public enum Recovery {
         for contact in try ContactRows.all(in: connection) {
             try OutgoingMail(state: state).queueNotice(to: contact, in: connection)
         }
+        // The others tell theirs.
+        if roster.devices.count == 1, try DiscoveryRows.own(in: connection) == nil {
+            try DiscoveryRows.make(by: state.id, in: connection)
+        }
         // Whatever the others have is asked for.
         for device in roster.devices where device.id != state.id {
             try OwnDeviceRows.insert(device.id, since: now, in: connection)

@@ -27,7 +27,10 @@ struct RosterEffects: Sendable {
         let haveRemoved = mine.contains { before, entry in
             before.devices.contains { device in entry.lists(device.id) == nil }
         }
-        if haveRemoved { try RouteRows.renew(state: state, in: connection) }
+        if haveRemoved {
+            try RouteRows.renew(state: state, in: connection)
+            try DiscoveryRows.rotate(state: state, in: connection)
+        }
         try tellContacts(after, in: connection)
     }
 

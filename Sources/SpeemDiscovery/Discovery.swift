@@ -39,6 +39,15 @@ public final class Discovery: Sendable {
         }
     }
 
+    /// The port of the first bound address ("host:port") that others can connect to; nil where there is only the loopback.
+    public static func port(of addresses: [String]) -> UInt16? {
+        for address in addresses where !address.hasPrefix("127.") && !address.hasPrefix("[::1]") {
+            guard let colon = address.lastIndex(of: ":") else { continue }
+            if let port = UInt16(address[address.index(after: colon)...]), port > 0 { return port }
+        }
+        return nil
+    }
+
     /// Says on the network that this process is here; nil: nothing.
     public func publish(_ publication: Publication?) {
         board.wish { $0.publications = publication.map { [$0] } ?? [] }

@@ -41,6 +41,9 @@ public struct EndpointKey: Sendable, Equatable {
 
     fileprivate init(unchecked secret: SecretBytes) { self.secret = secret }
 
+    /// Tells which key a node has without saying it, 32 bytes.
+    public var digest: [UInt8] { BLAKE2b.hash(DomainSeparator("discovery digest").bytes, key: secret) }
+
     /// The tag that stands beside `nonce` in a record of this endpoint.
     func tag(for nonce: [UInt8]) -> [UInt8] {
         Array(BLAKE2b.hash(nonce, key: secret).prefix(ServiceRecord.tagLength))

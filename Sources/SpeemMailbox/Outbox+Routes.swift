@@ -9,6 +9,8 @@ extension Outbox {
         /// 32 bytes.
         public let nodeKey: [UInt8]
         public let addresses: [String]
+        /// What the node is recognised by on the same network, 32 bytes.
+        public let discoveryKey: SecretBytes?
         public let initiatorSecret: SecretBytes
         public let preSharedKey: SecretBytes
     }
@@ -19,14 +21,14 @@ extension Outbox {
     /// - Throws: ``Refusal/tooManyRoutes``, ``SpeemStore/StoreError``.
     public func setRoute(
         _ route: [UInt8], initiatorSecret: SecretBytes, preSharedKey: SecretBytes,
-        nodes: [(key: [UInt8], addresses: [String])], in connection: Connection
+        nodes: [(key: [UInt8], addresses: [String], discoveryKey: SecretBytes?)], in connection: Connection
     ) throws -> Bool {
         let before = try hops(of: route, in: connection)
         // The new ones before the old ones go: a counter goes on from those of the same key.
         for (place, node) in nodes.enumerated() {
             try addHop(
-                route: route, nodeKey: node.key, addresses: node.addresses, initiatorSecret: initiatorSecret,
-                preSharedKey: preSharedKey, place: Int64(place), in: connection)
+                route: route, nodeKey: node.key, addresses: node.addresses, discoveryKey: node.discoveryKey,
+                initiatorSecret: initiatorSecret, preSharedKey: preSharedKey, place: Int64(place), in: connection)
         }
         let kept = Set(nodes.map(\.key))
         for hop in before where !kept.contains(hop.nodeKey) {
@@ -40,8 +42,8 @@ extension Outbox {
 
     /// Adds a node to a route; the same node again gets new addresses and keys.
     private func addHop(
-        route: [UInt8], nodeKey: [UInt8], addresses: [String], initiatorSecret: SecretBytes,
-        preSharedKey: SecretBytes, place: Int64, in connection: Connection
+        route: [UInt8], nodeKey: [UInt8], addresses: [String], discoveryKey: SecretBytes?,
+        initiatorSecret: SecretBytes, preSharedKey: SecretBytes, place: Int64, in connection: Connection
     ) throws {
         let isKnown = try connection.first(
             "SELECT 1 FROM route WHERE route = ? AND node_key = ?", .blob(route), .blob(nodeKey)
@@ -59,11 +61,13 @@ extension Outbox {
         ) { row throws(StoreError) in try row.optionalInteger(0) }
         try connection.execute(
             """
-            INSERT INTO route (route, node_key, addresses, initiator_secret, pre_shared_key, place, counter)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (route, node_key) DO UPDATE SET addresses = ?3,
-                initiator_secret = ?4, pre_shared_key = ?5, place = ?6, counter = ?7
+            INSERT INTO route
+                (route, node_key, addresses, initiator_secret, pre_shared_key, place, counter, discovery_key)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (route, node_key) DO UPDATE SET addresses = ?3,
+                initiator_secret = ?4, pre_shared_key = ?5, place = ?6, counter = ?7, discovery_key = ?8
             """, .blob(route), .blob(nodeKey), .text(addresses.joined(separator: "\n")), .secret(initiatorSecret),
-            .secret(preSharedKey), .integer(place), .integer(counter.flatMap { $0 } ?? 0))
+            .secret(preSharedKey), .integer(place), .integer(counter.flatMap { $0 } ?? 0),
+            .optional(discoveryKey))
     }
 
     /// Forgets one node of a route, or all of them; what waits for the route then is told so at once.
@@ -77,15 +81,39 @@ extension Outbox {
     public func hops(of route: [UInt8], in connection: Connection) throws(StoreError) -> [Hop] {
         try connection.query(
             """
-            SELECT id, node_key, addresses, initiator_secret, pre_shared_key FROM route WHERE route = ?
+            SELECT id, node_key, addresses, initiator_secret, pre_shared_key, discovery_key FROM route WHERE route = ?
             ORDER BY place, id
             """, .blob(route)
         ) { row throws(StoreError) in
             Hop(
                 id: try row.integer(0), nodeKey: try row.blob(1),
                 addresses: try row.text(2).split(separator: "\n").map(String.init),
+                discoveryKey: try row.optionalSecret(5),
                 initiatorSecret: try row.secret(3), preSharedKey: try row.secret(4))
         }
+    }
+
+    /// What the nodes at the other ends are recognised by on the same network, by their keys.
+    public func discoveryKeys(in connection: Connection) throws(StoreError) -> [[UInt8]: SecretBytes] {
+        let rows = try connection.query(
+            "SELECT node_key, discovery_key FROM route WHERE discovery_key IS NOT NULL"
+        ) { row throws(StoreError) in (try row.blob(0), try row.secret(1)) }
+        return Dictionary(rows) { first, _ in first }
+    }
+
+    /// The routes that lead to one of these nodes, and for which something waits.
+    public func waitingRoutes(to nodes: [[UInt8]], in connection: Connection) throws(StoreError) -> [[UInt8]] {
+        var routes: Set<[UInt8]> = []
+        for node in nodes {
+            routes.formUnion(
+                try connection.query(
+                    """
+                    SELECT route FROM route WHERE node_key = ?
+                        AND EXISTS (SELECT 1 FROM outbox WHERE outbox.route = route.route AND state = 1)
+                    """, .blob(node)
+                ) { row throws(StoreError) in try row.blob(0) })
+        }
+        return Array(routes)
     }
 
     /// Reserves `count` handshake counters of a hop, all above those that were reserved before, and returns the first.

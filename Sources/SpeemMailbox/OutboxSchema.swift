@@ -9,13 +9,14 @@ public enum OutboxSchema {
 
     private static let statements = [
         // Where a route leads, and with which key. place: nodes of one route are tried from the lowest. counter: reserved up
-        // to and including this one.
+        // to and including this one. discovery_key: what the node is recognised by on the same network.
         """
         CREATE TABLE route (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             route BLOB NOT NULL,
             node_key BLOB NOT NULL,
             addresses TEXT NOT NULL,
+            discovery_key BLOB,
             initiator_secret BLOB NOT NULL,
             pre_shared_key BLOB NOT NULL,
             place INTEGER NOT NULL,

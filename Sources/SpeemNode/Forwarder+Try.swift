@@ -158,7 +158,7 @@ extension Forwarder {
             initiatorKey: try X25519.PrivateKey(hop.initiatorSecret), preSharedKey: hop.preSharedKey,
             nodeKey: try X25519.PublicKey(hop.nodeKey))
         var failure = TransportError.invalidAddress("")
-        for address in hop.addresses {
+        for address in addresses(of: hop) {
             guard !Task.isCancelled else { throw TransportError.disconnected }
             do {
                 return try await connect(to: address, credentials, route, hop.id)

@@ -37,6 +37,8 @@ actor Forwarder {
     let state: NodeState
     let subscriptions: Subscriptions
     let settings: Settings
+    /// Addresses at which a node was found on this network.
+    private let nearby: @Sendable ([UInt8]) -> [String]
     let client: TransportClient
     var connections = FarConnections<ClientConnection>(limit: connectionLimit, idle: 60)
     /// Counters that are reserved on disk, by route and hop.
@@ -52,13 +54,22 @@ actor Forwarder {
     private let signal: AsyncStream<Void>
     private let alarm: AsyncStream<Void>.Continuation
 
-    init(state: NodeState, subscriptions: Subscriptions, group: any EventLoopGroup, settings: Settings) {
+    init(state: NodeState, subscriptions: Subscriptions, group: any EventLoopGroup, settings: Settings,
+        nearby: @escaping @Sendable ([UInt8]) -> [String] = { _ in [] }
+    ) {
+        self.nearby = nearby
         self.state = state
         self.subscriptions = subscriptions
         self.settings = settings
         client = TransportClient(group: group, timeout: settings.timeout, answerTimeout: settings.answerTimeout)
         connections = FarConnections(limit: Self.connectionLimit, idle: settings.idle)
         (signal, alarm) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Where a node may be: what was found on this network before what is configured.
+    func addresses(of hop: Outbox.Hop) -> [String] {
+        let found = nearby(hop.nodeKey)
+        return found + hop.addresses.filter { !found.contains($0) }
     }
 
     /// Something was put into the outbox, or is due otherwise.

@@ -73,6 +73,7 @@ extension NodeRequests {
         }
         if !change.inserted.isEmpty {
             state.claimed(by: roster.account)
+            discovery.announce()
             state.access.apply(change)
             state.logger.notice("the node was claimed")
         }

@@ -38,9 +38,14 @@ extension NodeRequests {
         let isNew = try await writeOutbox { [outbox = state.outbox] connection in
             try outbox.setRoute(
                 route, initiatorSecret: secret, preSharedKey: preSharedKey,
-                nodes: nodes.map { ($0.noise.bytes, $0.addresses) }, in: connection)
+                nodes: zip(nodes, add.nodes).map { node, wire in
+                    let key = wire.discoveryKey.isEmpty ? nil : SecretBytes(wire.discoveryKey)
+                    return (node.noise.bytes, node.addresses, key)
+                }, in: connection)
         }
-        if isNew { await forwarder.changed(route: route) }
+        guard isNew else { return .with { $0.routeAdded = WireRouteAdded() } }
+        await forwarder.changed(route: route)
+        await discovery.refresh()
         return .with { $0.routeAdded = WireRouteAdded() }
     }
 

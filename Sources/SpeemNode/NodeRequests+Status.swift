@@ -1,4 +1,5 @@
 import SpeemCrypto
+import SpeemDiscovery
 import SpeemIdentity
 import SpeemMailbox
 import SpeemProtocol
@@ -83,6 +84,7 @@ extension NodeRequests {
                 $0.commitNumber = UInt64(clamping: report.commits)
                 $0.rosterHead = Data(read.head ?? [])
                 $0.grantsDigest = Data(digest)
+                $0.discoveryDigest = Data(state.discoveryKey?.digest ?? [])
                 $0.outboxWaiting = UInt64(clamping: report.outboxWaiting)
                 $0.clockUnsynchronised = state.clock.wall == nil
             }

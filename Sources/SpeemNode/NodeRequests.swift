@@ -19,6 +19,7 @@ struct NodeRequests: PeerHandler {
     let subscriptions: Subscriptions
     let allClears: AllClears
     let forwarder: Forwarder
+    let discovery: NodeDiscovery
     /// Set once the server listens: closing connections of revoked grants, and counting them.
     let server: ServerReference
 
@@ -93,6 +94,7 @@ struct NodeRequests: PeerHandler {
         case .outboxPut(let put): try await putIntoOutbox(put, device)
         case .outboxList(let list): try await listOutbox(list, device)
         case .outboxAcknowledge(let acknowledge): try await acknowledgeOutbox(acknowledge, device)
+        case .discoverySet(let set): try await setDiscoveryKey(set)
         case .redeem, .routeRegister, nil: notAllowed
         }
     }
@@ -109,7 +111,7 @@ struct NodeRequests: PeerHandler {
         case .ping: .with { $0.pong = WirePong() }
         case .drain, .acknowledge, .rosterAppend, .prekeyUpload, .redeem, .claim, .nodeStatus, .grantRevoke,
             .grantList, .grantPut, .nodeReset, .routeAdd, .routeRemove, .outboxPut, .outboxList,
-            .outboxAcknowledge, nil:
+            .outboxAcknowledge, .discoverySet, nil:
             notAllowed
         }
     }
@@ -122,7 +124,7 @@ struct NodeRequests: PeerHandler {
         case .ping: .with { $0.pong = WirePong() }
         case .drain, .acknowledge, .rosterFetch, .rosterAppend, .prekeyUpload, .prekeyTake, .inviteRegister, .redeem,
             .claim, .nodeStatus, .grantRevoke, .grantList, .grantPut, .nodeReset, .routeRegister, .routeAdd,
-            .routeRemove, .outboxPut, .outboxList, .outboxAcknowledge, nil:
+            .routeRemove, .outboxPut, .outboxList, .outboxAcknowledge, .discoverySet, nil:
             notAllowed
         }
     }
@@ -134,7 +136,7 @@ struct NodeRequests: PeerHandler {
         case .ping: .with { $0.pong = WirePong() }
         case .deposit, .drain, .acknowledge, .prekeyUpload, .prekeyTake, .inviteRegister, .redeem, .claim,
             .nodeStatus, .grantRevoke, .grantList, .grantPut, .nodeReset, .routeRegister, .routeAdd, .routeRemove,
-            .outboxPut, .outboxList, .outboxAcknowledge, nil:
+            .outboxPut, .outboxList, .outboxAcknowledge, .discoverySet, nil:
             notAllowed
         }
     }

@@ -5,7 +5,8 @@ import SpeemStore
 enum NodeSchema {
     static let migrations = [
         Migration(number: 1, name: "node, roster, grants, invites, prekeys, mailboxes") { connection in
-            // account: NULL until the node is claimed. running: seconds over all starts.
+            // account: NULL until the node is claimed. running: seconds over all starts. discovery_key: what it is
+            // recognised by on its network; NULL until a device has told.
             try connection.execute(
                 """
                 CREATE TABLE node (
@@ -13,7 +14,8 @@ enum NodeSchema {
                     noise_key BLOB NOT NULL,
                     epoch BLOB NOT NULL,
                     account BLOB,
-                    running INTEGER NOT NULL
+                    running INTEGER NOT NULL,
+                    discovery_key BLOB
                 ) STRICT
                 """)
             try connection.execute(

@@ -69,10 +69,13 @@ public struct NodeService: Service {
             logger: logger)
         let server = ServerReference()
         let subscriptions = Subscriptions(state: state)
+        let discovery = NodeDiscovery(config, state: state)
         let requests = NodeRequests(
             state: state, subscriptions: subscriptions, allClears: AllClears(state: state, server: server),
-            forwarder: Forwarder(state: state, subscriptions: subscriptions, group: group, settings: forwarding),
-            server: server)
+            forwarder: Forwarder(
+                state: state, subscriptions: subscriptions, group: group, settings: forwarding,
+                nearby: { discovery.addresses(of: $0) }),
+            discovery: discovery, server: server)
         let limits = TransportLimits(
             connections: config.connections, connectionsPerAddress: config.connectionsPerAddress,
             connectionsPerGrant: config.connectionsPerGrant, handshakeTimeout: .seconds(config.handshakeTimeout),
@@ -81,6 +84,7 @@ public struct NodeService: Service {
             addresses: config.listen.map { ($0.host, $0.port) }, staticKey: state.noiseKey, access: state.access,
             handler: requests, limits: limits, group: group, logger: logger)
         requests.server.set(transport)
+        discovery.listens(at: transport.addresses)
         do {
             return try await start(
                 config, server: transport, requests: requests, group: group, logger: logger)
@@ -153,6 +157,10 @@ public struct NodeService: Service {
             }
             group.addTask {
                 await requests.forwarder.run()
+                return nil
+            }
+            group.addTask {
+                await requests.discovery.run(waking: requests.forwarder)
                 return nil
             }
             group.addTask {

@@ -1,5 +1,6 @@
 import Logging
 import SpeemCrypto
+import SpeemDiscovery
 import SpeemIdentity
 import SpeemMailbox
 import SpeemStore
@@ -22,6 +23,8 @@ final class NodeState: Sendable {
         var epoch: [UInt8]
         var account: AccountPublicKey?
         var isRetired: Bool
+        /// What the node is recognised by on its network; nil before a device has told.
+        var discoveryKey: EndpointKey?
         /// The turn of the change that the roster is known by.
         var rosterTurn: UInt64 = 0
     }
@@ -73,13 +76,14 @@ final class NodeState: Sendable {
         let running: Int64
         let entries: [NodeAccess.Entry]
         let newest: RosterEntry?
+        let discoveryKey: EndpointKey?
 
         init?(_ connection: Connection) throws {
-            let row = try connection.first("SELECT noise_key, epoch, account, running FROM node") {
+            let row = try connection.first("SELECT noise_key, epoch, account, running, discovery_key FROM node") {
                 row throws(StoreError) in
                 (
                     key: try row.secret(0), epoch: try row.blob(1), account: try row.optionalBlob(2),
-                    running: try row.integer(3)
+                    running: try row.integer(3), discovery: try row.optionalSecret(4)
                 )
             }
             guard let row else { return nil }
@@ -89,6 +93,7 @@ final class NodeState: Sendable {
             running = row.running
             entries = try AccessRows.all(in: connection)
             newest = try RosterRows.newest(in: connection)
+            discoveryKey = row.discovery.flatMap(EndpointKey.init)
         }
     }
 
@@ -107,10 +112,15 @@ final class NodeState: Sendable {
         mutable = Mutex(
             Mutable(
                 epoch: loaded.epoch, account: loaded.account,
-                isRetired: loaded.newest.map { !$0.lists(node: ownKey) } ?? false))
+                isRetired: loaded.newest.map { !$0.lists(node: ownKey) } ?? false,
+                discoveryKey: loaded.discoveryKey))
     }
 
+    var discoveryKey: EndpointKey? { mutable.withLock { $0.discoveryKey } }
+
     // MARK: Following the store
+
+    func recognised(by key: EndpointKey) { mutable.withLock { $0.discoveryKey = key } }
 
     func claimed(by account: AccountPublicKey) { mutable.withLock { $0.account = account } }
 

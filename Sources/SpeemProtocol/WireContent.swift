@@ -19,9 +19,17 @@ extension WireContent: WireMessage {
             try checkKeys(notice.keys, "grant_notice.keys")
             try checkRevoked(notice.withdrawnRoutes, "grant_notice.withdrawn_routes")
             try checkChain(notice.roster, "grant_notice.roster")
+            if notice.hasDiscovery { try notice.discovery.check() }
         case .sync(let sync): try sync.check()
         case .contactRequest, .contactAccept, .linkRequest: break
         }
+    }
+}
+
+extension WireDiscoveryShare {
+    func check() throws(WireError) {
+        try length(key, 32, "discovery_share.key")
+        try length(device, 16, "discovery_share.device")
     }
 }
 
@@ -65,5 +73,6 @@ extension WireContactCard {
         try checkKeys(keys, "contact_card.keys")
         try limit(routeNodes.count, Limits.syncElements, "contact_card.route_nodes")
         for node in routeNodes { try length(node, 32, "contact_card.route_nodes") }
+        if hasDiscovery { try discovery.check() }
     }
 }

@@ -95,6 +95,7 @@ extension WireResponse: WireMessage {
             try length(state.nodeEpoch, 16, "node_state.node_epoch")
             if !state.rosterHead.isEmpty { try length(state.rosterHead, 32, "node_state.roster_head") }
             try length(state.grantsDigest, 32, "node_state.grants_digest")
+            if !state.discoveryDigest.isEmpty { try length(state.discoveryDigest, 32, "node_state.discovery_digest") }
         case .deposited(let deposited):
             try checkOutcomes(deposited.outcomes, "deposited.outcomes")
         case .grantPage(let page):
@@ -107,7 +108,7 @@ extension WireResponse: WireMessage {
             for item in page.items { try item.check() }
         // Nothing in them has a length.
         case .acknowledged, .prekeyUploaded, .inviteRegistered, .redeemed, .pong, .grantRevoked, .grantsPut,
-            .routeRegistered, .routeAdded, .routeRemoved, .outboxTaken, .outboxAcknowledged:
+            .routeRegistered, .routeAdded, .routeRemoved, .outboxTaken, .outboxAcknowledged, .discoveryWasSet:
             break
         }
     }

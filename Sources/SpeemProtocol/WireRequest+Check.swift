@@ -50,6 +50,7 @@ extension WireRequest: WireMessage {
         case .outboxAcknowledge(let acknowledge):
             try limit(acknowledge.items.count, Limits.acknowledgeCount, "outbox_acknowledge.items")
             for item in acknowledge.items { try length(item, 16, "outbox_acknowledge.items") }
+        case .discoverySet(let set): try length(set.key, 32, "discovery_set.key")
         case .drain, .rosterFetch, .nodeStatus, .ping: break
         }
     }
@@ -82,6 +83,7 @@ extension WireRouteAdd {
             try length(node.nodeKey, 32, "route_add.nodes.node_key")
             try limit(node.addresses.count, Limits.addresses, "route_add.nodes.addresses")
             for address in node.addresses { try limit(address, Limits.addressBytes, "route_add.nodes.addresses") }
+            if !node.discoveryKey.isEmpty { try length(node.discoveryKey, 32, "route_add.nodes.discovery_key") }
         }
     }
 }

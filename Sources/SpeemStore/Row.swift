@@ -39,6 +39,10 @@ public struct Row {
 
     public func optionalText(_ column: Int) throws(StoreError) -> String? { isNull(column) ? nil : try text(column) }
 
+    public func optionalSecret(_ column: Int) throws(StoreError) -> SecretBytes? {
+        isNull(column) ? nil : try secret(column)
+    }
+
     public func optionalBlob(_ column: Int) throws(StoreError) -> [UInt8]? { isNull(column) ? nil : try blob(column) }
 
     public func isNull(_ column: Int) -> Bool { sqlite3_column_type(statement, Int32(column)) == SQLITE_NULL }

@@ -56,6 +56,7 @@ struct SchemaTests {
             case .duration(let field, _, _): fields.append(field)
             case .count(let field, _, _): fields.append(field)
             case .addresses(let field, _, _, _): fields.append(field)
+            case .interfaces(let field, _): fields.append(field)
             }
         }
         #expect(Set(fields).count == fields.count)

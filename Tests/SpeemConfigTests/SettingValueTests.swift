@@ -89,6 +89,10 @@ struct SettingValueTests {
                 func list(_ count: Int) -> String { "\((0..<count).map { "host:\($0 + 1)" })" }
                 inside = [list(range.lowerBound), list(range.upperBound)]
                 outside = [list(range.upperBound + 1)] + (range.lowerBound > 0 ? [list(range.lowerBound - 1)] : [])
+            case .interfaces(_, let maximum):
+                func list(_ count: Int) -> String { "\((0..<count).map { "eth\($0)" })" }
+                inside = ["[]", list(maximum), "[\"docker*\"]"]
+                outside = [list(maximum + 1)]
             default: continue
             }
             for value in inside {

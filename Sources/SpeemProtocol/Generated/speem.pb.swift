@@ -378,6 +378,14 @@ public nonisolated struct WireRequest: Sendable {
     set {kind = .outboxAcknowledge(newValue)}
   }
 
+  public var discoverySet: WireDiscoverySet {
+    get {
+      if case .discoverySet(let v)? = kind {return v}
+      return WireDiscoverySet()
+    }
+    set {kind = .discoverySet(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -403,6 +411,7 @@ public nonisolated struct WireRequest: Sendable {
     case outboxPut(WireOutboxPut)
     case outboxList(WireOutboxList)
     case outboxAcknowledge(WireOutboxAcknowledge)
+    case discoverySet(WireDiscoverySet)
 
   }
 
@@ -600,6 +609,14 @@ public nonisolated struct WireResponse: Sendable {
     set {kind = .outboxAcknowledged(newValue)}
   }
 
+  public var discoveryWasSet: WireDiscoveryWasSet {
+    get {
+      if case .discoveryWasSet(let v)? = kind {return v}
+      return WireDiscoveryWasSet()
+    }
+    set {kind = .discoveryWasSet(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -626,6 +643,7 @@ public nonisolated struct WireResponse: Sendable {
     case outboxTaken(WireOutboxTaken)
     case outboxPage(WireOutboxPage)
     case outboxAcknowledged(WireOutboxAcknowledged)
+    case discoveryWasSet(WireDiscoveryWasSet)
 
   }
 
@@ -1438,6 +1456,9 @@ public nonisolated struct WireNodeState: Sendable {
 
   public var outboxWaiting: UInt64 = 0
 
+  /// 32 bytes, BLAKE2b-256 of the node's discovery key; empty without one
+  public var discoveryDigest: Data = Data()
+
   /// nobody has told the node the time since it started: nothing expires by age
   public var clockUnsynchronised: Bool = false
 
@@ -1706,6 +1727,9 @@ public nonisolated struct WireRouteNode: Sendable {
 
   /// at most 8
   public var addresses: [String] = []
+
+  /// of this node, 32 bytes: how it is recognised on the same network; empty: not known
+  public var discoveryKey: Data = Data()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1979,6 +2003,30 @@ public nonisolated struct WireOutboxAcknowledged: Sendable {
   public init() {}
 }
 
+/// An own device tells its node what the node is recognised by on the same network.
+public nonisolated struct WireDiscoverySet: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// of this node, 32 bytes
+  public var key: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireDiscoveryWasSet: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 /// Withdraw a grant, and what came from it: the permanent key that was named with a one-time one, and routes that it
 /// registered. Connections are closed. The keys are never granted again.
 public nonisolated struct WireGrantRevoke: Sendable {
@@ -2160,6 +2208,38 @@ public nonisolated struct WireGrantNotice: Sendable {
   /// a node of the sender has lost mail: send again what no device has confirmed
   public var mailLost: Bool = false
 
+  /// the sender's
+  public var discovery: WireDiscoveryShare {
+    get {_discovery ?? WireDiscoveryShare()}
+    set {_discovery = newValue}
+  }
+  /// Returns true if `discovery` has been explicitly set.
+  public var hasDiscovery: Bool {self._discovery != nil}
+  /// Clears the value of `discovery`. Subsequent reads from it will return its default value.
+  public mutating func clearDiscovery() {self._discovery = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _discovery: WireDiscoveryShare? = nil
+}
+
+/// What an account's devices and nodes are recognised by on the same network. The one with the higher stamp counts.
+public nonisolated struct WireDiscoveryShare: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 32 bytes
+  public var key: Data = Data()
+
+  /// of the stamp
+  public var counter: UInt64 = 0
+
+  /// of the stamp, 16 bytes
+  public var device: Data = Data()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -2282,6 +2362,16 @@ public nonisolated struct WireContactCard: Sendable {
   /// own nodes whose key of the route the contact's nodes know, 32 bytes each
   public var routeNodes: [Data] = []
 
+  /// the contact's
+  public var discovery: WireDiscoveryShare {
+    get {_discovery ?? WireDiscoveryShare()}
+    set {_discovery = newValue}
+  }
+  /// Returns true if `discovery` has been explicitly set.
+  public var hasDiscovery: Bool {self._discovery != nil}
+  /// Clears the value of `discovery`. Subsequent reads from it will return its default value.
+  public mutating func clearDiscovery() {self._discovery = nil}
+
   /// the sender has no way in: whoever has one makes one for it
   public var needsWay: Bool = false
 
@@ -2290,6 +2380,7 @@ public nonisolated struct WireContactCard: Sendable {
   public init() {}
 
   fileprivate var _route: WireRouteAdd? = nil
+  fileprivate var _discovery: WireDiscoveryShare? = nil
 }
 
 /// A message of a conversation, or what became of it.
@@ -2538,7 +2629,7 @@ nonisolated extension WireClose.Reason: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Request"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}deposit\0\u{1}drain\0\u{1}acknowledge\0\u{3}roster_fetch\0\u{3}roster_append\0\u{3}prekey_upload\0\u{3}prekey_take\0\u{3}invite_register\0\u{1}redeem\0\u{1}claim\0\u{3}node_status\0\u{1}ping\0\u{3}grant_revoke\0\u{3}grant_list\0\u{3}grant_put\0\u{3}node_reset\0\u{3}route_register\0\u{3}route_add\0\u{3}route_remove\0\u{3}outbox_put\0\u{3}outbox_list\0\u{3}outbox_acknowledge\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}deposit\0\u{1}drain\0\u{1}acknowledge\0\u{3}roster_fetch\0\u{3}roster_append\0\u{3}prekey_upload\0\u{3}prekey_take\0\u{3}invite_register\0\u{1}redeem\0\u{1}claim\0\u{3}node_status\0\u{1}ping\0\u{3}grant_revoke\0\u{3}grant_list\0\u{3}grant_put\0\u{3}node_reset\0\u{3}route_register\0\u{3}route_add\0\u{3}route_remove\0\u{3}outbox_put\0\u{3}outbox_list\0\u{3}outbox_acknowledge\0\u{3}discovery_set\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2832,6 +2923,19 @@ nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._Message
           self.kind = .outboxAcknowledge(v)
         }
       }()
+      case 23: try {
+        var v: WireDiscoverySet?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .discoverySet(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .discoverySet(v)
+        }
+      }()
       default: break
       }
     }
@@ -2931,6 +3035,10 @@ nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._Message
       guard case .outboxAcknowledge(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 22)
     }()
+    case .discoverySet?: try {
+      guard case .discoverySet(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 23)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -2945,7 +3053,7 @@ nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Response"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}refusal\0\u{1}deposited\0\u{1}drained\0\u{1}acknowledged\0\u{3}roster_chain\0\u{3}roster_appended\0\u{3}prekey_uploaded\0\u{3}prekey_bundle\0\u{3}invite_registered\0\u{1}redeemed\0\u{1}claimed\0\u{3}node_state\0\u{1}pong\0\u{3}grant_revoked\0\u{3}grant_page\0\u{3}grants_put\0\u{3}node_was_reset\0\u{3}route_registered\0\u{3}route_added\0\u{3}route_removed\0\u{3}outbox_taken\0\u{3}outbox_page\0\u{3}outbox_acknowledged\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}refusal\0\u{1}deposited\0\u{1}drained\0\u{1}acknowledged\0\u{3}roster_chain\0\u{3}roster_appended\0\u{3}prekey_uploaded\0\u{3}prekey_bundle\0\u{3}invite_registered\0\u{1}redeemed\0\u{1}claimed\0\u{3}node_state\0\u{1}pong\0\u{3}grant_revoked\0\u{3}grant_page\0\u{3}grants_put\0\u{3}node_was_reset\0\u{3}route_registered\0\u{3}route_added\0\u{3}route_removed\0\u{3}outbox_taken\0\u{3}outbox_page\0\u{3}outbox_acknowledged\0\u{3}discovery_was_set\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3252,6 +3360,19 @@ nonisolated extension WireResponse: SwiftProtobuf.Message, SwiftProtobuf._Messag
           self.kind = .outboxAcknowledged(v)
         }
       }()
+      case 24: try {
+        var v: WireDiscoveryWasSet?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .discoveryWasSet(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .discoveryWasSet(v)
+        }
+      }()
       default: break
       }
     }
@@ -3354,6 +3475,10 @@ nonisolated extension WireResponse: SwiftProtobuf.Message, SwiftProtobuf._Messag
     case .outboxAcknowledged?: try {
       guard case .outboxAcknowledged(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 23)
+    }()
+    case .discoveryWasSet?: try {
+      guard case .discoveryWasSet(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
     }()
     case nil: break
     }
@@ -4440,7 +4565,7 @@ nonisolated extension WireNodeStatus: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension WireNodeState: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".NodeState"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{3}uptime_seconds\0\u{3}stored_bytes\0\u{3}quota_bytes\0\u{1}mailboxes\0\u{3}contact_grants\0\u{1}connections\0\u{3}unassigned_prekeys\0\u{3}node_epoch\0\u{3}commit_number\0\u{3}roster_head\0\u{3}grants_digest\0\u{3}outbox_waiting\0\u{3}clock_unsynchronised\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{3}uptime_seconds\0\u{3}stored_bytes\0\u{3}quota_bytes\0\u{1}mailboxes\0\u{3}contact_grants\0\u{1}connections\0\u{3}unassigned_prekeys\0\u{3}node_epoch\0\u{3}commit_number\0\u{3}roster_head\0\u{3}grants_digest\0\u{3}outbox_waiting\0\u{3}clock_unsynchronised\0\u{3}discovery_digest\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4462,6 +4587,7 @@ nonisolated extension WireNodeState: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 12: try { try decoder.decodeSingularBytesField(value: &self.grantsDigest) }()
       case 13: try { try decoder.decodeSingularUInt64Field(value: &self.outboxWaiting) }()
       case 14: try { try decoder.decodeSingularBoolField(value: &self.clockUnsynchronised) }()
+      case 15: try { try decoder.decodeSingularBytesField(value: &self.discoveryDigest) }()
       default: break
       }
     }
@@ -4510,6 +4636,9 @@ nonisolated extension WireNodeState: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if self.clockUnsynchronised != false {
       try visitor.visitSingularBoolField(value: self.clockUnsynchronised, fieldNumber: 14)
     }
+    if !self.discoveryDigest.isEmpty {
+      try visitor.visitSingularBytesField(value: self.discoveryDigest, fieldNumber: 15)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4527,6 +4656,7 @@ nonisolated extension WireNodeState: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs.rosterHead != rhs.rosterHead {return false}
     if lhs.grantsDigest != rhs.grantsDigest {return false}
     if lhs.outboxWaiting != rhs.outboxWaiting {return false}
+    if lhs.discoveryDigest != rhs.discoveryDigest {return false}
     if lhs.clockUnsynchronised != rhs.clockUnsynchronised {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
@@ -4960,7 +5090,7 @@ nonisolated extension WireRouteAdd: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WireRouteNode: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RouteNode"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_key\0\u{1}addresses\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_key\0\u{1}addresses\0\u{3}discovery_key\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4970,6 +5100,7 @@ nonisolated extension WireRouteNode: SwiftProtobuf.Message, SwiftProtobuf._Messa
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBytesField(value: &self.nodeKey) }()
       case 2: try { try decoder.decodeRepeatedStringField(value: &self.addresses) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.discoveryKey) }()
       default: break
       }
     }
@@ -4982,12 +5113,16 @@ nonisolated extension WireRouteNode: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if !self.addresses.isEmpty {
       try visitor.visitRepeatedStringField(value: self.addresses, fieldNumber: 2)
     }
+    if !self.discoveryKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.discoveryKey, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: WireRouteNode, rhs: WireRouteNode) -> Bool {
     if lhs.nodeKey != rhs.nodeKey {return false}
     if lhs.addresses != rhs.addresses {return false}
+    if lhs.discoveryKey != rhs.discoveryKey {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5316,6 +5451,55 @@ nonisolated extension WireOutboxAcknowledged: SwiftProtobuf.Message, SwiftProtob
   }
 }
 
+nonisolated extension WireDiscoverySet: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DiscoverySet"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.key) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.key.isEmpty {
+      try visitor.visitSingularBytesField(value: self.key, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireDiscoverySet, rhs: WireDiscoverySet) -> Bool {
+    if lhs.key != rhs.key {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireDiscoveryWasSet: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DiscoveryWasSet"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireDiscoveryWasSet, rhs: WireDiscoveryWasSet) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension WireGrantRevoke: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GrantRevoke"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}initiator_key\0")
@@ -5607,7 +5791,7 @@ nonisolated extension WireContent: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireGrantNotice: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GrantNotice"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}keys\0\u{3}withdrawn_routes\0\u{1}roster\0\u{3}mail_lost\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}keys\0\u{3}withdrawn_routes\0\u{1}roster\0\u{3}mail_lost\0\u{1}discovery\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5619,12 +5803,17 @@ nonisolated extension WireGrantNotice: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 2: try { try decoder.decodeRepeatedBytesField(value: &self.withdrawnRoutes) }()
       case 3: try { try decoder.decodeRepeatedBytesField(value: &self.roster) }()
       case 4: try { try decoder.decodeSingularBoolField(value: &self.mailLost) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._discovery) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.keys.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.keys, fieldNumber: 1)
     }
@@ -5637,6 +5826,9 @@ nonisolated extension WireGrantNotice: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if self.mailLost != false {
       try visitor.visitSingularBoolField(value: self.mailLost, fieldNumber: 4)
     }
+    try { if let v = self._discovery {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5645,6 +5837,47 @@ nonisolated extension WireGrantNotice: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.withdrawnRoutes != rhs.withdrawnRoutes {return false}
     if lhs.roster != rhs.roster {return false}
     if lhs.mailLost != rhs.mailLost {return false}
+    if lhs._discovery != rhs._discovery {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireDiscoveryShare: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DiscoveryShare"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}counter\0\u{1}device\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.key) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.counter) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.device) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.key.isEmpty {
+      try visitor.visitSingularBytesField(value: self.key, fieldNumber: 1)
+    }
+    if self.counter != 0 {
+      try visitor.visitSingularUInt64Field(value: self.counter, fieldNumber: 2)
+    }
+    if !self.device.isEmpty {
+      try visitor.visitSingularBytesField(value: self.device, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireDiscoveryShare, rhs: WireDiscoveryShare) -> Bool {
+    if lhs.key != rhs.key {return false}
+    if lhs.counter != rhs.counter {return false}
+    if lhs.device != rhs.device {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5814,7 +6047,7 @@ nonisolated extension WireSyncRegister: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension WireContactCard: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ContactCard"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}account\0\u{1}roster\0\u{1}name\0\u{1}confirmed\0\u{3}sibling_secret\0\u{3}sibling_node\0\u{1}route\0\u{1}keys\0\u{3}route_nodes\0\u{3}needs_way\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}account\0\u{1}roster\0\u{1}name\0\u{1}confirmed\0\u{3}sibling_secret\0\u{3}sibling_node\0\u{1}route\0\u{1}keys\0\u{3}route_nodes\0\u{3}needs_way\0\u{1}discovery\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5832,6 +6065,7 @@ nonisolated extension WireContactCard: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 8: try { try decoder.decodeRepeatedMessageField(value: &self.keys) }()
       case 9: try { try decoder.decodeRepeatedBytesField(value: &self.routeNodes) }()
       case 10: try { try decoder.decodeSingularBoolField(value: &self.needsWay) }()
+      case 11: try { try decoder.decodeSingularMessageField(value: &self._discovery) }()
       default: break
       }
     }
@@ -5872,6 +6106,9 @@ nonisolated extension WireContactCard: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if self.needsWay != false {
       try visitor.visitSingularBoolField(value: self.needsWay, fieldNumber: 10)
     }
+    try { if let v = self._discovery {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5885,6 +6122,7 @@ nonisolated extension WireContactCard: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs._route != rhs._route {return false}
     if lhs.keys != rhs.keys {return false}
     if lhs.routeNodes != rhs.routeNodes {return false}
+    if lhs._discovery != rhs._discovery {return false}
     if lhs.needsWay != rhs.needsWay {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true

@@ -1,0 +1,106 @@
+import Logging
+import SpeemConfig
+import SpeemCrypto
+import SpeemDiscovery
+import SpeemMailbox
+import SpeemProtocol
+import SpeemStore
+import SwiftProtobuf
+import Synchronization
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// What a node says of itself on its network, and whom it finds there: the nodes at the other ends of its routes.
+final class NodeDiscovery: Sendable {
+    private let state: NodeState
+    private let discovery: Discovery?
+    private let found: AsyncStream<Void>
+    /// Where peers are let in; 0 where nobody on a network could connect.
+    private let port = Mutex<UInt16>(0)
+
+    init(_ config: Config, state: NodeState) {
+        self.state = state
+        let (found, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        self.found = found
+        discovery = DiscoverySettings(config).map { settings in
+            Discovery(settings: settings, logger: state.logger) { continuation.yield() }
+        }
+    }
+
+    /// Works until the task is cancelled.
+    func run(waking forwarder: Forwarder) async {
+        guard let discovery else { return await untilCancelled() }
+        announce()
+        await refresh()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await discovery.run() }
+            group.addTask { await self.follow(discovery, forwarder) }
+        }
+    }
+
+    private func untilCancelled() async {
+        let (never, _) = AsyncStream.makeStream(of: Never.self)
+        for await _ in never {}
+    }
+
+    /// What waits for a node that is here now is tried at once.
+    private func follow(_ discovery: Discovery, _ forwarder: Forwarder) async {
+        var known: Set<[UInt8]> = []
+        for await _ in found {
+            let here = Set(discovery.peers.keys)
+            let new = Array(here.subtracting(known))
+            known = here
+            guard !new.isEmpty else { continue }
+            do {
+                let outbox = state.outbox
+                let routes = try await state.store.read { try outbox.waitingRoutes(to: new, in: $0) }
+                for route in routes { try await state.write(grows: false) { try outbox.wake(route: route, in: $0) } }
+                if !routes.isEmpty { forwarder.wake() }
+            } catch {
+                state.logger.error("what waits for a node on this network is not tried at once: \(error)")
+            }
+        }
+    }
+
+    /// The bound addresses.
+    func listens(at addresses: [String]) {
+        port.withLock { $0 = Discovery.port(of: addresses) ?? 0 }
+        announce()
+    }
+
+    /// Says that this node is here, to those who can recognise it.
+    func announce() {
+        let port = port.withLock { $0 }
+        let key = state.account == nil ? nil : state.discoveryKey
+        discovery?.publish(port == 0 ? nil : key.map { Publication(.holders(of: $0), port: port) })
+    }
+
+    /// Looks for the nodes of the routes as they are now.
+    func refresh() async {
+        guard let discovery else { return }
+        do {
+            let keys = try await state.store.read { [outbox = state.outbox] in try outbox.discoveryKeys(in: $0) }
+            discovery.recognise(keys.compactMapValues(EndpointKey.init))
+        } catch {
+            state.logger.error("routes cannot be read: \(error)")
+        }
+    }
+
+    /// Where a node was found.
+    func addresses(of node: [UInt8]) -> [String] { discovery?.addresses(of: node) ?? [] }
+}
+
+extension NodeRequests {
+    /// A device tells what the node is recognised by.
+    func setDiscoveryKey(_ set: WireDiscoverySet) async throws -> WireResponse {
+        guard let key = EndpointKey(SecretBytes(set.key)) else { throw Refused(.malformed, "a key has 32 bytes") }
+        try await state.write { try $0.execute("UPDATE node SET discovery_key = ?", .secret(key.secret)) }
+        state.recognised(by: key)
+        discovery.announce()
+        return .with { $0.discoveryWasSet = WireDiscoveryWasSet() }
+    }
+}
