@@ -34,6 +34,7 @@ public struct DeviceControl: ControlHandler {
             case "inbox": return try await inbox(parameters)
             case "follow": return try await follow(session)
             case "sent": return try await sent(parameters)
+            case "nearby": return try await nearby()
             case "devices": return try await devices()
             case "devices.link": return try await linkDevice(parameters)
             case "devices.refuse": return try await refuseDevice(parameters)

@@ -14,6 +14,7 @@ struct NodeControl: ControlHandler {
         switch method {
         case "status": return try await status()
         case "invite": return try await invite()
+        case "nearby": return requests.discovery.report
         default:
             guard ControlMethods.device.contains(method) else { throw ControlError.methodNotFound(method) }
             throw ControlError(

@@ -5,6 +5,7 @@ import SpeemDiscovery
 import SpeemMailbox
 import SpeemProtocol
 import SpeemStore
+import SpeemTransport
 import SwiftProtobuf
 import Synchronization
 
@@ -88,6 +89,35 @@ final class NodeDiscovery: Sendable {
         } catch {
             state.logger.error("routes cannot be read: \(error)")
         }
+    }
+
+    /// Who is here, for the owner: nodes by the beginning of their keys, because nothing else is known of them.
+    var report: JSON {
+        guard let discovery else {
+            return .object(["mode": .string("off"), "peers": .array([]), "unowned": .array([]), "strangers": .integer(0)])
+        }
+        let peers = discovery.peers.sorted { Hex.encode($0.key) < Hex.encode($1.key) }.flatMap { key, addresses in
+            addresses.map { found in
+                Self.json(found, ["name": .string(Hex.encode(key.prefix(4))), "kind": .string("node")])
+            }
+        }
+        var members: [String: JSON] = [
+            "mode": .string("private"), "peers": .array(peers),
+            "unowned": .array(discovery.unowned.map { Self.json($0, [:]) }),
+            "strangers": .integer(Int64(discovery.strangers)),
+        ]
+        if let problem = discovery.problem {
+            members["problem"] = .string(problem.description)
+            members["hint"] = .string(problem.hint)
+        }
+        return .object(members)
+    }
+
+    private static func json(_ found: FoundAddress, _ members: [String: JSON]) -> JSON {
+        .object(
+            members.merging([
+                "address": .string(found.address), "interface": .string(found.interface), "since": .integer(found.since),
+            ]) { $1 })
     }
 
     /// Where a node was found.

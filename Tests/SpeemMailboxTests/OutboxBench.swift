@@ -30,7 +30,7 @@ struct OutboxBench {
     ) throws -> Bool {
         try outbox.setRoute(
             route ?? self.route, initiatorSecret: secret, preSharedKey: secret,
-            nodes: nodes.map { ([UInt8](repeating: $0, count: 32), addresses) }, in: connection)
+            nodes: nodes.map { ([UInt8](repeating: $0, count: 32), addresses, nil) }, in: connection)
     }
 
     func isDue() throws -> Bool {

@@ -4,8 +4,8 @@ public enum ControlMethods {
     public static let device = [
         "invite", "accept", "contacts", "verify", "send", "inbox", "follow", "sent", "status", "devices",
         "devices.link", "devices.refuse", "devices.remove", "devices.rename", "nodes", "nodes.replace", "outbox", "why",
-        "delete", "settings", "notices",
+        "delete", "settings", "notices", "nearby",
     ]
     /// Those of a node.
-    public static let node = ["status", "invite"]
+    public static let node = ["status", "invite", "nearby"]
 }
