@@ -100,7 +100,7 @@ public final class Device: Sendable {
         let work = Signal()
         let discovery = DeviceDiscovery(DiscoverySettings(config), state: state)
         self.discovery = discovery
-        let connections = NodeConnections(state: state, group: group, clock: clock) { discovery.addresses(of: $0) }
+        let connections = NodeConnections(state: state, group: group, clock: clock, nearby: discovery.nearby)
         self.state = state
         self.connections = connections
         self.clock = clock

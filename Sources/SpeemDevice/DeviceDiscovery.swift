@@ -67,8 +67,7 @@ final class DeviceDiscovery: Sendable {
         }
     }
 
-    /// Where a node or device was found.
-    func addresses(of staticKey: [UInt8]) -> [String] { discovery?.addresses(of: staticKey) ?? [] }
+    var nearby: NearbyAddresses { NearbyAddresses(discovery) }
 
     /// What a person may want to know; nil where the config says "off".
     struct Findings: Sendable {

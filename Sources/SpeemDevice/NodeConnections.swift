@@ -1,5 +1,6 @@
 import NIOCore
 import SpeemCrypto
+import SpeemDiscovery
 import SpeemIdentity
 import SpeemProtocol
 import SpeemStore
@@ -19,7 +20,7 @@ actor NodeConnections {
     /// For addresses at which somebody was just found on this network: near ones answer at once, or are bait.
     private let nearbyClient: TransportClient
     /// Addresses at which a node or device was found on this network.
-    private nonisolated let nearby: @Sendable ([UInt8]) -> [String]
+    private nonisolated let nearby: NearbyAddresses
     private let clock: WallClock
     private var open: [Door: ClientConnection] = [:]
     private var counters: [Int64: (next: Int64, end: Int64)] = [:]
@@ -37,7 +38,7 @@ actor NodeConnections {
 
     init(
         state: DeviceState, group: any EventLoopGroup, clock: WallClock,
-        nearby: @escaping @Sendable ([UInt8]) -> [String] = { _ in [] }
+        nearby: NearbyAddresses = NearbyAddresses(nil)
     ) {
         self.state = state
         self.clock = clock
@@ -110,7 +111,7 @@ actor NodeConnections {
     }
 
     /// Where a node or device was found on this network.
-    nonisolated func nearbyAddresses(of staticKey: [UInt8]) -> [String] { nearby(staticKey) }
+    nonisolated func nearbyAddresses(of staticKey: [UInt8]) -> [String] { nearby.addresses(of: staticKey) }
 
     /// A connection to a device that was found on this network; one that could not be reached is left alone for a while.
     func connection(_ initiator: Int64, atNearby device: X25519.PublicKey) async throws -> ClientConnection {
@@ -148,7 +149,7 @@ actor NodeConnections {
             throw TransportError.invalidAddress("")
         }
         let key = node.noise.bytes
-        let found = nearby(key)
+        let found = nearby.addresses(of: key)
         let worked = try await state.store.read { try WorkedAddresses.find(key, in: $0) }
         // The one that worked last before the configured ones.
         let known = (worked.map { [$0] } ?? []) + node.addresses
@@ -165,6 +166,7 @@ actor NodeConnections {
                     return connection
                 } catch let error as TransportError {
                     failure = error
+                    if found.contains(address) { nearby.unreachable(address) }
                 }
             }
         }

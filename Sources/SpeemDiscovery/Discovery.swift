@@ -64,6 +64,9 @@ public final class Discovery: Sendable {
         board.findings.peers[staticKey]?.map(\.address) ?? []
     }
 
+    /// Nobody answered at an address that was found: its owner may have left without a word. It is not named for a while.
+    public func unreachable(_ address: String) { board.doubt(address) }
+
     /// Nodes without an owner that can be taken with the code that they show.
     public var unowned: [FoundAddress] { board.findings.unowned }
 

@@ -19,6 +19,8 @@ final class DiscoveryBoard: Sendable {
 
     private struct State {
         var wishes: Wishes? = Wishes()
+        /// Addresses at which nobody answered.
+        var doubts: Set<String> = []
         var findings = Findings()
         var poll: UInt?
     }
@@ -44,6 +46,15 @@ final class DiscoveryBoard: Sendable {
         }
     }
 
+    /// Nobody answered at an address that was found.
+    func doubt(_ address: String) {
+        state.withLock { state in
+            guard state.doubts.count < FoundPeers.maxPlaces else { return }
+            state.doubts.insert(address)
+            Self.wake(state.poll)
+        }
+    }
+
     func close() {
         state.withLock { state in
             state.wishes = nil
@@ -60,6 +71,13 @@ final class DiscoveryBoard: Sendable {
 
     /// The loop that is woken from now on.
     func attach(_ poll: OpaquePointer) { state.withLock { $0.poll = UInt(bitPattern: poll) } }
+
+    func takeDoubts() -> Set<String> {
+        state.withLock { state in
+            defer { state.doubts = [] }
+            return state.doubts
+        }
+    }
 
     func detach() { state.withLock { $0.poll = nil } }
 

@@ -45,7 +45,18 @@ struct FoundPeers: Sendable {
         case unowned(FoundAddress)
     }
 
+    /// Seconds for which an address at which nobody answered is not named, the first time; it doubles.
+    static let firstDoubt = 30.0
+    static let longestDoubt = 3600.0
+
+    /// An address at which nobody answered: its owner has left without a word, or the record is bait.
+    private struct Doubt {
+        var until: Double
+        var length: Double
+    }
+
     private var places: [ServicePlace: Sighting] = [:]
+    private var doubts: [ServicePlace: Doubt] = [:]
     private var waiting: [ServicePlace] = []
     private var resolving = 0
     private var tokens = Double(Self.burst)
@@ -59,7 +70,7 @@ struct FoundPeers: Sendable {
     /// The addresses of those who were recognised, by their static keys, the newest first.
     var peers: [[UInt8]: [FoundAddress]] {
         var peers: [[UInt8]: [FoundAddress]] = [:]
-        for case .peer(let key, _, let address) in places.values {
+        for case (let place, .peer(let key, _, let address)) in places where doubts[place].map({ $0.until <= filled }) ?? true {
             if peers[key]?.contains(where: { $0.address == address.address }) != true { peers[key, default: []].append(address) }
         }
         return peers.mapValues { $0.sorted { ($1.since, $0.address) < ($0.since, $1.address) } }
@@ -111,8 +122,17 @@ struct FoundPeers: Sendable {
     @discardableResult
     mutating func disappeared(_ place: ServicePlace) -> Bool { remove(place) }
 
+    /// Nobody answered at the address of somebody who was recognised: it is not named for a while.
+    mutating func doubt(_ address: String, now: Double) {
+        for case (let place, .peer(_, _, let found)) in places where found.address == address {
+            let length = doubts[place].map { min($0.length * 2, Self.longestDoubt) } ?? Self.firstDoubt
+            doubts[place] = Doubt(until: now + length, length: length)
+        }
+    }
+
     @discardableResult
     private mutating func remove(_ place: ServicePlace) -> Bool {
+        doubts[place] = nil
         switch places.removeValue(forKey: place) {
         case .resolving: resolving -= 1
         case .waiting: waiting.removeAll { $0 == place }
@@ -136,7 +156,11 @@ struct FoundPeers: Sendable {
             ask.append(place)
         }
         let isOutOfTokens = !waiting.isEmpty && resolving < Self.maxResolving
-        return (ask, isOutOfTokens ? now + (1 - tokens) / Double(Self.perSecond) : nil)
+        let moments = [
+            isOutOfTokens ? now + (1 - tokens) / Double(Self.perSecond) : nil,
+            doubts.values.map(\.until).filter { $0 > now }.min(),
+        ]
+        return (ask, moments.compactMap(\.self).min())
     }
 
     /// A record has come.
@@ -171,6 +195,7 @@ struct FoundPeers: Sendable {
     /// Nothing is known any more: avahi-daemon is gone.
     mutating func removeAll() {
         places = [:]
+        doubts = [:]
         waiting = []
         resolving = 0
     }

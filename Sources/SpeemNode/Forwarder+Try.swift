@@ -1,5 +1,6 @@
 import Logging
 import SpeemCrypto
+import SpeemDiscovery
 import SpeemMailbox
 import SpeemProtocol
 import SpeemStore
@@ -158,11 +159,14 @@ extension Forwarder {
             initiatorKey: try X25519.PrivateKey(hop.initiatorSecret), preSharedKey: hop.preSharedKey,
             nodeKey: try X25519.PublicKey(hop.nodeKey))
         var failure = TransportError.invalidAddress("")
-        for address in addresses(of: hop) {
+        // What was found on this network before what is configured.
+        let found = nearby.addresses(of: hop.nodeKey)
+        for address in found + hop.addresses.filter({ !found.contains($0) }) {
             guard !Task.isCancelled else { throw TransportError.disconnected }
             do {
                 return try await connect(to: address, credentials, route, hop.id)
             } catch let error as TransportError {
+                if found.contains(address) { nearby.unreachable(address) }
                 if case .refused = failure { continue }
                 failure = error
             }

@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import SpeemCrypto
+import SpeemDiscovery
 import SpeemIdentity
 import SpeemMailbox
 import SpeemProtocol
@@ -38,7 +39,7 @@ actor Forwarder {
     let subscriptions: Subscriptions
     let settings: Settings
     /// Addresses at which a node was found on this network.
-    private let nearby: @Sendable ([UInt8]) -> [String]
+    let nearby: NearbyAddresses
     let client: TransportClient
     var connections = FarConnections<ClientConnection>(limit: connectionLimit, idle: 60)
     /// Counters that are reserved on disk, by route and hop.
@@ -55,7 +56,7 @@ actor Forwarder {
     private let alarm: AsyncStream<Void>.Continuation
 
     init(state: NodeState, subscriptions: Subscriptions, group: any EventLoopGroup, settings: Settings,
-        nearby: @escaping @Sendable ([UInt8]) -> [String] = { _ in [] }
+        nearby: NearbyAddresses = NearbyAddresses(nil)
     ) {
         self.nearby = nearby
         self.state = state
@@ -64,12 +65,6 @@ actor Forwarder {
         client = TransportClient(group: group, timeout: settings.timeout, answerTimeout: settings.answerTimeout)
         connections = FarConnections(limit: Self.connectionLimit, idle: settings.idle)
         (signal, alarm) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-    }
-
-    /// Where a node may be: what was found on this network before what is configured.
-    func addresses(of hop: Outbox.Hop) -> [String] {
-        let found = nearby(hop.nodeKey)
-        return found + hop.addresses.filter { !found.contains($0) }
     }
 
     /// Something was put into the outbox, or is due otherwise.

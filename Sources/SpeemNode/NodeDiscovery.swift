@@ -120,8 +120,7 @@ final class NodeDiscovery: Sendable {
             ]) { $1 })
     }
 
-    /// Where a node was found.
-    func addresses(of node: [UInt8]) -> [String] { discovery?.addresses(of: node) ?? [] }
+    var nearby: NearbyAddresses { NearbyAddresses(discovery) }
 }
 
 extension NodeRequests {

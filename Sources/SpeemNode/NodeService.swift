@@ -74,7 +74,7 @@ public struct NodeService: Service {
             state: state, subscriptions: subscriptions, allClears: AllClears(state: state, server: server),
             forwarder: Forwarder(
                 state: state, subscriptions: subscriptions, group: group, settings: forwarding,
-                nearby: { discovery.addresses(of: $0) }),
+                nearby: discovery.nearby),
             discovery: discovery, server: server)
         let limits = TransportLimits(
             connections: config.connections, connectionsPerAddress: config.connectionsPerAddress,

@@ -1,7 +1,7 @@
 # Hosts for the tests in this folder: network namespaces joined by bridges, each with a /run, a D-Bus and an avahi-daemon of its
 # own. Sourced after Tests/cli/lib.sh.
 TAG="sp$((RANDOM % 1000))"
-declare -A host_pid=()
+declare -A host_pid=() cable=()
 hosts=()
 
 # can_make_hosts: whether this machine lets us; says why not.
@@ -51,7 +51,8 @@ CONF
     host_pid[$name]=$!
     pids+=("$!")
     until grep -q ready "$BOX/$name/ready"; do sleep 0.05; done
-    on "$name" dbus-daemon --system --nofork --nopidfile >>"$BOX/$name/host.log" 2>&1 &
+    enter "$name"
+    "${enter[@]}" dbus-daemon --system --nofork --nopidfile >>"$BOX/$name/host.log" 2>&1 &
     pids+=("$!")
     until on "$name" test -S /run/dbus/system_bus_socket; do sleep 0.05; done
     start_avahi "$name"
@@ -59,24 +60,30 @@ CONF
 
 # join HOST SEGMENT ADDRESS/LENGTH INTERFACE: another interface.
 join() {
-    ip link add "$TAG-$1$4" type veth peer name "$4" netns "$TAG-$1"
-    ip link set "$TAG-$1$4" master "$TAG-$2" up
+    # Names of interfaces are short.
+    cable[$1$4]="$TAG-v${#cable[@]}"
+    ip link add "${cable[$1$4]}" type veth peer name "$4" netns "$TAG-$1"
+    ip link set "${cable[$1$4]}" master "$TAG-$2" up
     ip -n "$TAG-$1" addr add "$3" dev "$4"
     ip -n "$TAG-$1" link set "$4" up
 }
 
 # on HOST COMMAND...: in the host.
 on() {
-    local name="$1"
+    enter "$1"
     shift
-    nsenter --net="/run/netns/$TAG-$name" --mount="/proc/$(child_of "${host_pid[$name]}")/ns/mnt" --wdns="$PWD" "$@"
+    "${enter[@]}" "$@"
 }
 
-# `ip netns exec` and unshare replace themselves: the process is the one with the mounts.
-child_of() { printf '%s' "$1"; }
+# enter HOST: what goes in front of a command for it to run in the host, in ${enter[@]}: the process that a `&` behind it starts is
+# the command's own.
+enter() {
+    enter=(nsenter --net="/run/netns/$TAG-$1" --mount="/proc/${host_pid[$1]}/ns/mnt" --wdns="$PWD")
+}
 
 start_avahi() {
-    on "$1" avahi-daemon --no-drop-root --no-chroot --no-rlimits -f "$BOX/$1/avahi.conf" >>"$BOX/$1/avahi.log" 2>&1 &
+    enter "$1"
+    "${enter[@]}" avahi-daemon --no-drop-root --no-chroot --no-rlimits -f "$BOX/$1/avahi.conf" >>"$BOX/$1/avahi.log" 2>&1 &
     pids+=("$!")
     until on "$1" test -S /run/avahi-daemon/socket; do sleep 0.05; done
 }
@@ -87,8 +94,8 @@ kill_avahi() {
     on "$1" rm -f /run/avahi-daemon/socket /run/avahi-daemon/pid
 }
 
-# link HOST up|down
-link() { ip link set "$TAG-$1eth0" "$2"; }
+# link HOST up|down: the cable is pulled, or plugged in again.
+link() { ip link set "${cable[$1eth0]}" "$2"; }
 
 remove_hosts() {
     local name

@@ -29,7 +29,8 @@ speem() {
 declare -A daemon=()
 # run WHO: the daemon, until it answers.
 run() {
-    on "$1" "$SPEEM" run --config "$BOX/$1.toml" >"$BOX/$1.out" 2>>"$BOX/$1.log" &
+    enter "$1"
+    "${enter[@]}" "$SPEEM" run --config "$BOX/$1.toml" >"$BOX/$1.out" 2>>"$BOX/$1.log" &
     daemon[$1]=$!
     pids+=("$!")
     until [ -S "$BOX/$1/data/control.sock" ] && speem "$1" status --json >/dev/null 2>&1; do
@@ -39,7 +40,7 @@ run() {
 }
 stop() {
     kill "${daemon[$1]}"
-    gone "${daemon[$1]}"
+    gone "${daemon[$1]}" || bad "$1 ends when it is told to"
 }
 
 # eventually WORDS COMMAND...: within 30 seconds.
@@ -56,7 +57,7 @@ eventually() {
     bad "$words" "$(for who in alice bob; do tail -n 5 "$BOX/$who.log"; done)"
     return 1
 }
-sees() { [[ "$(speem "$1" nearby)" == *"$2"* ]]; }
+sees() { [[ "$(speem "$1" nearby 2>/dev/null)" == *"$2"* ]]; }
 sees_not() { ! sees "$1" "$2"; }
 has() { [[ "$(speem "$1" inbox --all 2>/dev/null)" == *"$2"* ]]; }
 is_delivered() { speem "$1" sent | grep -q "^delivered.*$2"; }
@@ -79,3 +80,96 @@ eventually "alice finds bob's device" sees alice $'bob\tdevice'
 eventually "bob finds alice's device" sees bob $'alice\tdevice'
 eventually "alice finds her own node" sees alice $'you\tnode'
 eventually "alice finds bob's node" sees alice $'bob\tnode'
+
+# ---- how long it takes
+milliseconds() { date +%s%3N; }
+times=()
+for _ in 1 2 3 4 5; do
+    stop alice
+    begun="$(milliseconds)"
+    run alice
+    until sees alice $'bob\tdevice'; do sleep 0.02; done
+    times+=("$(($(milliseconds) - begun))")
+done
+median="$(printf '%s\n' "${times[@]}" | sort -n | sed -n 3p)"
+printf '    from the start of the program to "found": %s ms (median of 5: %s)\n' "$median" "${times[*]}"
+
+# ---- what a stranger sees
+printf 'role = "device"\ndata = "%s"\nname = "eve"\n' "$BOX/eve/data" >"$BOX/eve.toml"
+speem eve init >/dev/null 2>&1
+run eve
+strangers() { [[ "$(speem eve nearby --json)" =~ \"strangers\":[1-9] ]]; }
+eventually "a stranger sees that somebody is here" strangers
+[[ "$(speem eve nearby --json)" == *'"peers":[]'* ]] && ok "and does not know who" || bad "and does not know who"
+stop eve
+PYTHON="${SPEEM_PYTHON:-python3}"
+on eve "$PYTHON" "$HERE/../network/capture.py" 4 >"$BOX/first"
+for who in alice bob anode bnode; do stop "$who"; done
+for who in anode bnode bob alice; do run "$who"; done
+eventually "alice finds bob again" sees alice $'bob\tdevice'
+on eve "$PYTHON" "$HERE/../network/capture.py" 4 >"$BOX/second"
+count() { grep -c "$1" "$BOX/first"; }
+if [ "$(count '^r=')" -ge 4 ] && [ "$(count '^t=')" -ge 4 ] && [ "$(count '^[0-9a-f]\{16\}$')" -ge 4 ]; then
+    ok "records of four processes were captured"
+else
+    bad "records of four processes were captured" "$(cat "$BOX/first")"
+fi
+common="$(comm -12 "$BOX/first" "$BOX/second")"
+[ -z "$common" ] && ok "no part of a record is the same in two runs" || bad "no part of a record is the same in two runs" "$common"
+! grep -q '^other' "$BOX/first" && ok "records say nothing else" || bad "records say nothing else" "$(grep '^other' "$BOX/first")"
+
+# ---- avahi-daemon is killed, and started again
+kill_avahi alice
+eventually "nobody is found without avahi-daemon" sees_not alice $'bob\tdevice'
+[[ "$(speem alice nearby 2>&1)" == *"avahi-daemon is not running"* ]] &&
+    ok "alice is told why" || bad "alice is told why" "$(speem alice nearby 2>&1)"
+start_avahi alice
+eventually "alice finds bob once avahi-daemon runs again" sees alice $'bob\tdevice'
+eventually "bob finds alice, too" sees bob $'alice\tdevice'
+[ "$(grep -c 'avahi-daemon is not running' "$BOX/alice.log")" -eq 1 ] &&
+    ok "the log says it once" || bad "the log says it once" "$(grep avahi "$BOX/alice.log")"
+
+# ---- the cable is pulled, and plugged in again
+link bob down
+sleep 1
+link bob up
+on bob ip route replace default via 10.77.0.1
+eventually "bob finds alice after his cable was pulled" sees bob $'alice\tdevice'
+
+# ---- straight from device to device
+stop anode
+stop bnode
+speem alice send bob "straight" >/dev/null 2>&1
+eventually "a message comes without any node" has bob straight
+eventually "its receipt comes, too" is_delivered alice straight
+
+# ---- the device leaves: the node takes over
+run anode
+run bnode
+link bob down
+speem alice send bob "while away" >/dev/null 2>&1
+stored() { speem alice sent | grep -q "^stored.*while away"; }
+eventually "what is sent while he is away is stored at his node" stored
+link bob up
+on bob ip route replace default via 10.77.0.1
+eventually "he gets it when he is back" has bob "while away"
+eventually "and alice is told" is_delivered alice "while away"
+[ "$(speem bob inbox --all 2>/dev/null | grep -c 'straight\|while away')" -eq 2 ] &&
+    ok "nothing is doubled" || bad "nothing is doubled" "$(speem bob inbox --all)"
+
+# ---- two segments without multicast between them
+ip netns add "$TAG-router"
+hosts+=(router)
+ip -n "$TAG-router" link set lo up
+join router lan 10.77.0.1/24 near0
+join router far 10.78.0.1/24 far0
+on_router() { ip netns exec "$TAG-router" "$@"; }
+on_router sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+ip link set "${cable[bobeth0]}" master "$TAG-far"
+on bob ip addr flush dev eth0 scope global
+on bob ip addr add 10.78.0.14/24 dev eth0
+on bob ip route replace default via 10.78.0.1
+speem alice send bob "over the nodes" >/dev/null 2>&1
+eventually "alice does not find bob in another segment" sees_not alice $'bob\tdevice'
+eventually "a message comes over configured addresses" has bob "over the nodes"
+eventually "and alice is told of that one" is_delivered alice "over the nodes"

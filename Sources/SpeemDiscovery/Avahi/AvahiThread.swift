@@ -84,6 +84,7 @@ final class AvahiThread {
         while let wishes = board.wishes {
             found.recognise(wishes.candidates)
             for event in events.take() { follow(event) }
+            for address in board.takeDoubts() { found.doubt(address, now: Self.now) }
             connect(api)
             work(wishes)
             board.publish(found)
