@@ -69,9 +69,11 @@ public struct NodeService: Service {
             logger: logger)
         let server = ServerReference()
         let subscriptions = Subscriptions(state: state)
+        let allClears = AllClears(state: state, server: server)
         let requests = NodeRequests(
-            state: state, subscriptions: subscriptions, allClears: AllClears(state: state, server: server),
-            forwarder: Forwarder(state: state, subscriptions: subscriptions, group: group, settings: forwarding),
+            state: state, subscriptions: subscriptions, allClears: allClears,
+            forwarder: Forwarder(
+                state: state, subscriptions: subscriptions, allClears: allClears, group: group, settings: forwarding),
             server: server)
         let limits = TransportLimits(
             connections: config.connections, connectionsPerAddress: config.connectionsPerAddress,
