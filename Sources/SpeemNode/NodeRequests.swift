@@ -21,6 +21,7 @@ struct NodeRequests: PeerHandler {
     let forwarder: Forwarder
     /// Set once the server listens: closing connections of revoked grants, and counting them.
     let server: ServerReference
+    let guests = GuestLoad()
 
     func opened(_ peer: Peer) async {
         state.logger.debug("grant \(peer.grant.id) connected", metadata: ["connection": "\(peer.connection)"])
@@ -37,6 +38,9 @@ struct NodeRequests: PeerHandler {
             peer.close(.revoked)
             return .refusal(.notAllowed, "the grant was withdrawn")
         }
+        let held = entry.kind.isOfOwner ? nil : request.heldBytes
+        if let held, !guests.enter(held) { return Self.busy }
+        defer { if let held { guests.leave(held) } }
         do {
             return switch entry.kind {
             case .ownDevice(let device): try await answer(request, ownDevice: device, entry, peer)
@@ -60,12 +64,14 @@ struct NodeRequests: PeerHandler {
         case .diskFull:
             state.logger.error("\(error)")
             return .refusal(.diskFull, "the node's disk is full", retryAfterMilliseconds: 20_000)
-        case .busy: return .refusal(.busy, "too much at once", retryAfterMilliseconds: 500)
+        case .busy: return Self.busy
         default:
             state.logger.error("\(error)")
             return .refusal(.internal, "the node's store failed")
         }
     }
+
+    private static let busy = WireResponse.refusal(.busy, "too much at once", retryAfterMilliseconds: 500)
 
     // MARK: Who may ask what
 
