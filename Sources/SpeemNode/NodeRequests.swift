@@ -83,20 +83,20 @@ struct NodeRequests: PeerHandler {
         case .drain(let drain): try await self.drain(drain, device, peer)
         case .acknowledge(let acknowledge): try await self.acknowledge(acknowledge, device)
         case .rosterFetch(let fetch): try await fetchRoster(fetch)
-        case .rosterAppend(let append): try await appendRoster(append, by: entry.kind)
-        case .prekeyUpload(let upload): try await uploadPrekeys(upload, device)
+        case .rosterAppend(let append): try await appendRoster(append, by: entry)
+        case .prekeyUpload(let upload): try await uploadPrekeys(upload, device, by: entry)
         case .prekeyTake(let take): try await takePrekeys(take, peer)
-        case .inviteRegister(let register): try await registerInvite(register, by: device)
+        case .inviteRegister(let register): try await registerInvite(register, for: device, by: entry)
         case .nodeStatus: try await status(device)
-        case .grantRevoke(let revoke): try await revokeGrant(revoke)
+        case .grantRevoke(let revoke): try await revokeGrant(revoke, by: entry)
         case .grantList(let list): try await listGrants(list)
-        case .grantPut(let put): try await putGrants(put)
-        case .nodeReset(let reset): try await resetNode(reset)
+        case .grantPut(let put): try await putGrants(put, by: entry)
+        case .nodeReset(let reset): try await resetNode(reset, by: entry)
         case .ping: .with { $0.pong = WirePong() }
         case .claim(let claim): try await self.claim(claim, peer)
-        case .routeAdd(let add): try await addRoute(add)
-        case .routeRemove(let remove): try await removeRoute(remove)
-        case .outboxPut(let put): try await putIntoOutbox(put, device)
+        case .routeAdd(let add): try await addRoute(add, by: entry)
+        case .routeRemove(let remove): try await removeRoute(remove, by: entry)
+        case .outboxPut(let put): try await putIntoOutbox(put, device, by: entry)
         case .outboxList(let list): try await listOutbox(list, device)
         case .outboxAcknowledge(let acknowledge): try await acknowledgeOutbox(acknowledge, device)
         case .redeem, .routeRegister, nil: notAllowed
@@ -136,7 +136,7 @@ struct NodeRequests: PeerHandler {
     private func answer(_ request: WireRequest, recovery entry: NodeAccess.Entry) async throws -> WireResponse {
         switch request.kind {
         case .rosterFetch(let fetch): try await fetchRoster(fetch)
-        case .rosterAppend(let append): try await appendRoster(append, by: entry.kind)
+        case .rosterAppend(let append): try await appendRoster(append, by: entry)
         case .ping: .with { $0.pong = WirePong() }
         case .deposit, .drain, .acknowledge, .prekeyUpload, .prekeyTake, .inviteRegister, .redeem, .claim,
             .nodeStatus, .grantRevoke, .grantList, .grantPut, .nodeReset, .routeRegister, .routeAdd, .routeRemove,
