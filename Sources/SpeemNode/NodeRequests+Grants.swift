@@ -48,13 +48,17 @@ extension NodeRequests {
 
     /// What another own node has. A grant that does not fit is passed over: the rest must not wait for it.
     func putGrants(_ put: WireGrantPut, by asker: NodeAccess.Entry) async throws -> WireResponse {
+        // First, so that they hold for what comes with them; and for themselves, so that they do not wait for room.
+        if !put.revoked.isEmpty {
+            let removed = try await state.write(by: asker, grows: false) { connection in
+                try put.revoked.flatMap { try RevokedRows.revoke([UInt8]($0), in: connection) ?? [] }
+            }
+            await apply(AccessChange(removed: removed))
+        }
+        guard !put.grants.isEmpty else { return .with { $0.grantsPut = WireGrantsPut() } }
         let change = try await state.write(by: asker) { [state] connection -> AccessChange in
             let listed = Set(try RosterRows.newest(in: connection)?.devices.map(\.id) ?? [])
             var change = AccessChange()
-            // First, so that they hold for what comes with them.
-            for key in put.revoked {
-                change.removed += try RevokedRows.revoke([UInt8](key), in: connection) ?? []
-            }
             for grant in put.grants {
                 if let entry = try state.take(grant, listed, in: connection) { change.inserted.append(entry) }
             }
@@ -69,7 +73,8 @@ extension NodeRequests {
     func resetNode(_ reset: WireNodeReset, by asker: NodeAccess.Entry) async throws -> WireResponse {
         let ended = [UInt8](reset.nodeEpoch)
         let next = state.random.bytes(ended.count)
-        let result = try await state.write(by: asker) { connection -> (epoch: [UInt8], removed: [Int64]) in
+        let result = try await state.write(by: asker, grows: false) {
+            connection -> (epoch: [UInt8], removed: [Int64]) in
             let current = try connection.first("SELECT epoch FROM node") { row throws(StoreError) in try row.blob(0) }
             // Another device was faster, or this is an old request.
             if let current, current != ended { return (current, []) }

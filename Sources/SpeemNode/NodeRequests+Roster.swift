@@ -38,7 +38,9 @@ extension NodeRequests {
         } catch {
             throw Refused(.rosterRefused, "\(error)")
         }
-        let result = try await state.write(by: asker) { [state] connection -> RosterResult in
+        // A removal does not wait for room on the disk.
+        let result = try await state.write(by: asker, grows: !append.grants.isEmpty) {
+            [state] connection -> RosterResult in
             let before = try RosterRows.load(account: account, in: connection)
             let extended = try RosterExtension(of: before, with: entries)
             if asker.kind == .recovery { try extended.requireRecovery() }
