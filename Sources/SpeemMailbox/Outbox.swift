@@ -31,7 +31,8 @@ public struct Outbox: Sendable {
 
     // MARK: Putting
 
-    /// Takes an item over for `device`; the same again is the same item. Once its end is acknowledged it is forgotten.
+    /// Takes an item over for `device`; the same again is the same item while it waits. One that is over is sent again: whoever
+    /// puts it has not heard of its end, or knows that the far node has lost it.
     ///
     /// - Throws: ``Refusal``, ``SpeemStore/StoreError``.
     public func put(
@@ -41,12 +42,13 @@ public struct Outbox: Sendable {
         let content = BLAKE2b.hash(
             domain: DomainSeparator("outbox item"), route, deposit.body,
             deposit.targets.flatMap { $0.device + $0.id + $0.header }, length: 16)
-        let known = try connection.first("SELECT content FROM outbox WHERE item = ?", .blob(item)) {
-            row throws(StoreError) in try row.blob(0)
+        let known = try connection.first("SELECT content, state > 1 FROM outbox WHERE item = ?", .blob(item)) {
+            row throws(StoreError) in (content: try row.blob(0), isOver: try row.flag(1))
         }
         if let known {
-            guard ConstantTime.equal(known, content) else { throw Refusal.conflict }
-            return
+            guard ConstantTime.equal(known.content, content) else { throw Refusal.conflict }
+            guard known.isOver else { return }
+            try connection.execute("DELETE FROM outbox WHERE item = ?", .blob(item))
         }
         guard try !hops(of: route, in: connection).isEmpty else { throw Refusal.noRoute }
         let waiting = try connection.first("SELECT count(*) FROM outbox WHERE state = 1") { row throws(StoreError) in

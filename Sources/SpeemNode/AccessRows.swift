@@ -11,6 +11,10 @@ enum AccessRows {
     /// So many of them are kept free for own devices and recovery: contacts cannot lock the owner out.
     static let reservedForOwner: Int64 = 64
 
+    /// Grants of recovery words at the most. There is one true one; the others are made up by a device, nobody withdraws
+    /// them, and they must not take the places that are kept free.
+    static let maxRecovery: Int64 = 8
+
     /// Routes of a contact at the most.
     static let maxRoutes: Int64 = 32
 
@@ -67,11 +71,20 @@ enum AccessRows {
         ) { row throws(StoreError) in try row.integer(0) } ?? 0
     }
 
+    /// Whether an own device has a key here.
+    static func hasKey(_ device: DeviceID, in connection: Connection) throws(StoreError) -> Bool {
+        try connection.first(
+            "SELECT 1 FROM access WHERE kind = ? AND device = ?", .integer(GrantKind.ownDevice(device).code),
+            .blob(device.bytes)
+        ) { row throws(StoreError) in try row.integer(0) } != nil
+    }
+
     // MARK: Changing
 
     /// Adds a row; the key must be new.
     ///
-    /// - Throws: ``Refused`` when the key was withdrawn before, or there are too many grants.
+    /// - Throws: ``Refused`` when the key was withdrawn before, there are too many grants, or an own device would have two
+    ///   keys: a second one could be another device's, and would outlive its removal.
     static func insert(
         key: [UInt8], preSharedKey: SecretBytes, kind: GrantKind, party: Int64 = PartyRows.owner,
         origin: [UInt8]? = nil, in connection: Connection
@@ -81,6 +94,9 @@ enum AccessRows {
         }
         try requireRoom(for: kind, in: connection)
         let device: [UInt8]? = if case .ownDevice(let id) = kind { id.bytes } else { nil }
+        if case .ownDevice(let id) = kind, try hasKey(id, in: connection) {
+            throw Refused(.malformed, "the device has a key here already")
+        }
         try connection.execute(
             """
             INSERT INTO access (initiator_key, pre_shared_key, kind, party, device, origin, counter)

@@ -36,7 +36,12 @@ extension Forwarder {
                 window: isDue ? try outbox.due(route: route, bytes: bytes, in: connection) : []
             )
         }
-        guard let (hops, window) = read, let last = window.last else { return }
+        guard let (hops, window) = read else {
+            // It is due still.
+            try? await Task.sleep(for: Self.storeRetry)
+            return
+        }
+        guard let last = window.last else { return }
         var rest = Rest(items: window)
         var trouble = hops.isEmpty ? OutboxSchedule.Trouble.noRoute : nil
         var retired: Set<Int64> = []
@@ -79,7 +84,7 @@ extension Forwarder {
         guard let entry = connections.take(route) else { return }
         let holds =
             (try? await state.store.read { [outbox = state.outbox] in try outbox.waitsForRoom(route: route, in: $0) })
-            ?? false
+            ?? true
         if entry.connection.isActive {
             connections.rest(route, holds: holds, now: state.clock.running)
         } else {
@@ -95,17 +100,20 @@ extension Forwarder {
             all: items.map { item in .with { $0.deposit = WireDeposit(item.deposit) } })
         var rest = Rest(items: [])
         var left: [Int: Result] = [:]
+        var isOver = false
         await withTaskGroup(of: (Int, Result).self) { group in
             for (index, answer) in answers.enumerated() {
                 group.addTask { (index, await self.settle(items[index], answer)) }
             }
             for await (index, result) in group {
                 switch result {
-                case .kept(let isLater): if isLater { rest.isLater = true }
+                case .kept(let isLater): if isLater { rest.isLater = true } else { isOver = true }
                 case .retired, .unanswered: left[index] = result
                 }
             }
         }
+        // What waits here takes space from the owner's share.
+        if isOver { await allClears.spaceFreed() }
         for index in left.keys.sorted() {
             rest.items.append(items[index])
             switch left[index] {

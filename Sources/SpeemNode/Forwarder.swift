@@ -37,6 +37,7 @@ actor Forwarder {
 
     let state: NodeState
     let subscriptions: Subscriptions
+    let allClears: AllClears
     let settings: Settings
     /// Addresses at which a node was found on this network.
     let nearby: NearbyAddresses
@@ -55,11 +56,13 @@ actor Forwarder {
     private let signal: AsyncStream<Void>
     private let alarm: AsyncStream<Void>.Continuation
 
-    init(state: NodeState, subscriptions: Subscriptions, group: any EventLoopGroup, settings: Settings,
-        nearby: NearbyAddresses = NearbyAddresses(nil)
+    init(
+        state: NodeState, subscriptions: Subscriptions, allClears: AllClears, group: any EventLoopGroup,
+        settings: Settings, nearby: NearbyAddresses = NearbyAddresses(nil)
     ) {
         self.nearby = nearby
         self.state = state
+        self.allClears = allClears
         self.subscriptions = subscriptions
         self.settings = settings
         client = TransportClient(group: group, timeout: settings.timeout, answerTimeout: settings.answerTimeout)
@@ -165,6 +168,7 @@ actor Forwarder {
                 try ids.map { (id: $0, device: try outbox.report(id: $0, clock: clock, in: connection)?.device) }
             }
             for (id, device) in devices { await tell(device, id) }
+            await allClears.spaceFreed()
             for route in connections.holding {
                 let holds = try await state.store.read { [outbox = state.outbox] in
                     try outbox.waitsForRoom(route: route, in: $0)
@@ -213,13 +217,14 @@ actor Forwarder {
         if entry.holds { await lose(route) }
     }
 
-    /// There is room again. Said again it changes nothing, and nothing is written.
-    private func clear(_ route: [UInt8]) async {
+    /// There is room again. Said again it changes nothing, and nothing is written; a store that is too busy to tell is
+    /// written to when it can, because the far node says it once.
+    func clear(_ route: [UInt8]) async {
         let clock = state.clock
         let isNews = try? await state.store.read { [outbox = state.outbox] in
             try outbox.isHastened(route: route, clock: clock, in: $0)
         }
-        guard isNews == true else { return }
+        guard isNews != false else { return }
         await write { try $0.allClear(route: route, clock: clock, in: $1) }
         wake()
     }

@@ -52,6 +52,14 @@ enum GrantKind: Sendable, Equatable {
         }
     }
 
+    /// Whether it is the owner's own.
+    var isOfOwner: Bool {
+        switch self {
+        case .ownDevice, .recovery: true
+        case .contact, .route, .invite: false
+        }
+    }
+
     /// Whether it is some contact's.
     var isOfContact: Bool {
         switch self {

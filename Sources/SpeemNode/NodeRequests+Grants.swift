@@ -16,9 +16,9 @@ import SwiftProtobuf
 /// Grants: withdrawn, carried from one own node to another, begun anew after a disk went back; and the routes that
 /// contacts make.
 extension NodeRequests {
-    func revokeGrant(_ revoke: WireGrantRevoke) async throws -> WireResponse {
+    func revokeGrant(_ revoke: WireGrantRevoke, by asker: NodeAccess.Entry) async throws -> WireResponse {
         let key = [UInt8](revoke.initiatorKey)
-        let removed = try await state.write(grows: false) { connection in
+        let removed = try await state.write(by: asker, grows: false) { connection in
             guard let removed = try RevokedRows.revoke(key, in: connection) else {
                 throw Refused(.notAllowed, "a device is removed through the roster")
             }
@@ -47,14 +47,18 @@ extension NodeRequests {
     }
 
     /// What another own node has. A grant that does not fit is passed over: the rest must not wait for it.
-    func putGrants(_ put: WireGrantPut) async throws -> WireResponse {
-        let change = try await state.write { [state] connection -> AccessChange in
+    func putGrants(_ put: WireGrantPut, by asker: NodeAccess.Entry) async throws -> WireResponse {
+        // First, so that they hold for what comes with them; and for themselves, so that they do not wait for room.
+        if !put.revoked.isEmpty {
+            let removed = try await state.write(by: asker, grows: false) { connection in
+                try put.revoked.flatMap { try RevokedRows.revoke([UInt8]($0), in: connection) ?? [] }
+            }
+            await apply(AccessChange(removed: removed))
+        }
+        guard !put.grants.isEmpty else { return .with { $0.grantsPut = WireGrantsPut() } }
+        let change = try await state.write(by: asker) { [state] connection -> AccessChange in
             let listed = Set(try RosterRows.newest(in: connection)?.devices.map(\.id) ?? [])
             var change = AccessChange()
-            // First, so that they hold for what comes with them.
-            for key in put.revoked {
-                change.removed += try RevokedRows.revoke([UInt8](key), in: connection) ?? []
-            }
             for grant in put.grants {
                 if let entry = try state.take(grant, listed, in: connection) { change.inserted.append(entry) }
             }
@@ -66,10 +70,11 @@ extension NodeRequests {
 
     /// What an old disk makes dangerous goes: prekeys that were handed out already, invites that were used, and grants
     /// that were withdrawn since. Nothing is remembered as withdrawn: the devices bring it anew.
-    func resetNode(_ reset: WireNodeReset) async throws -> WireResponse {
+    func resetNode(_ reset: WireNodeReset, by asker: NodeAccess.Entry) async throws -> WireResponse {
         let ended = [UInt8](reset.nodeEpoch)
         let next = state.random.bytes(ended.count)
-        let result = try await state.write { connection -> (epoch: [UInt8], removed: [Int64]) in
+        let result = try await state.write(by: asker, grows: false) {
+            connection -> (epoch: [UInt8], removed: [Int64]) in
             let current = try connection.first("SELECT epoch FROM node") { row throws(StoreError) in try row.blob(0) }
             // Another device was faster, or this is an old request.
             if let current, current != ended { return (current, []) }
@@ -97,8 +102,7 @@ extension NodeRequests {
         try requireInService()
         let key = [UInt8](register.initiatorKey)
         let preSharedKey = SecretBytes(register.preSharedKey)
-        let made = try await state.write { connection -> NodeAccess.Entry? in
-            try Self.requirePresent(entry, in: connection)
+        let made = try await state.write(by: entry) { connection -> NodeAccess.Entry? in
             if let known = try AccessRows.find(key: key, in: connection)?.entry {
                 guard known.kind == .route, known.party == entry.party, known.grant.preSharedKey == preSharedKey else {
                     throw Refused(.malformed, "a route has a key of its own")
@@ -137,10 +141,14 @@ extension NodeState {
         switch grant.kind {
         case .ownDevice:
             let device = try DeviceID([UInt8](grant.device))
-            guard listed.contains(device) else { return nil }
+            guard listed.contains(device), try !AccessRows.hasKey(device, in: connection) else { return nil }
             try mailboxes.open(device: device.bytes, in: connection)
             return try insert(.ownDevice(device), PartyRows.owner, nil)
-        case .recovery: return try insert(.recovery, PartyRows.owner, nil)
+        case .recovery:
+            guard try AccessRows.count(.recovery, of: PartyRows.owner, in: connection) < AccessRows.maxRecovery else {
+                return nil
+            }
+            return try insert(.recovery, PartyRows.owner, nil)
         case .contact, .route:
             // What a withdrawn key had brought is withdrawn with it.
             let origin = [UInt8](grant.origin)

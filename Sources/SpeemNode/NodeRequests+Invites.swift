@@ -17,7 +17,9 @@ import SwiftProtobuf
 /// answer, so that a lost reply costs nothing; another key gets "used".
 extension NodeRequests {
     /// By an own device: for a further device, or for somebody who becomes a contact.
-    func registerInvite(_ register: WireInviteRegister, by device: DeviceID) async throws -> WireResponse {
+    func registerInvite(
+        _ register: WireInviteRegister, for device: DeviceID, by asker: NodeAccess.Entry
+    ) async throws -> WireResponse {
         let kind: InviteKind
         switch register.kind {
         case .link: kind = .link
@@ -27,7 +29,7 @@ extension NodeRequests {
         }
         let row = try NewInvite(register, kind: kind, maxLifetime: InviteRow.maxLifetime)
         let name = state.random.bytes(PartyRows.nameLength)
-        return try await self.register(row) { connection in
+        return try await self.register(row, by: asker) { connection in
             guard try InviteRow.countOfOwner(in: connection) < InviteRow.maxCount else {
                 throw Refused(.busy, "there are \(InviteRow.maxCount) invites already: wait until some expire")
             }
@@ -42,8 +44,7 @@ extension NodeRequests {
             throw Refused(.inviteWrongKind, "a contact makes invites for its own devices only")
         }
         let row = try NewInvite(register, kind: .sibling, maxLifetime: InviteRow.maxSiblingLifetime)
-        return try await self.register(row, party: entry.party) { connection in
-            try Self.requirePresent(entry, in: connection)
+        return try await self.register(row, by: entry, party: entry.party) { connection in
             let devices = try AccessRows.count(.contact, of: entry.party, in: connection)
             let siblings = try InviteRow.unspentSiblings(of: entry.party, in: connection)
             guard devices + siblings < InviteRow.maxSiblings else {
@@ -87,12 +88,12 @@ extension NodeRequests {
     ///   - party: whose the invite is, where that is known before.
     ///   - place: whether there is room for it, whose it is, and where it comes from; asked for a new one only.
     private func register(
-        _ new: NewInvite, party: Int64? = nil,
+        _ new: NewInvite, by asker: NodeAccess.Entry, party: Int64? = nil,
         place: @escaping @Sendable (Connection) throws -> (party: Int64, device: DeviceID?, origin: [UInt8]?)
     ) async throws -> WireResponse {
         try requireInService()
         let clock = state.clock
-        let entry = try await state.write { connection -> NodeAccess.Entry? in
+        let entry = try await state.write(by: asker) { connection -> NodeAccess.Entry? in
             if let known = try AccessRows.find(key: new.key, in: connection)?.entry {
                 // Asked again after a lost reply.
                 guard known.kind == .invite(new.kind), party == nil || known.party == party else {

@@ -19,7 +19,7 @@ extension NodeRequests {
     private static let pageBytes = 256 * 1024
 
     /// One commit takes the place of all that the route was.
-    func addRoute(_ add: WireRouteAdd) async throws -> WireResponse {
+    func addRoute(_ add: WireRouteAdd, by asker: NodeAccess.Entry) async throws -> WireResponse {
         let route = [UInt8](add.route)
         let secret = SecretBytes(add.initiatorSecret)
         let preSharedKey = SecretBytes(add.preSharedKey)
@@ -35,7 +35,7 @@ extension NodeRequests {
         guard Set(nodes.map(\.noise)).count == nodes.count, !nodes.contains(where: \.noise.isWeak) else {
             throw Refused(.malformed, "a route has different nodes, each with a good key")
         }
-        let isNew = try await writeOutbox { [outbox = state.outbox] connection in
+        let isNew = try await writeOutbox(by: asker) { [outbox = state.outbox] connection in
             try outbox.setRoute(
                 route, initiatorSecret: secret, preSharedKey: preSharedKey,
                 nodes: zip(nodes, add.nodes).map { node, wire in
@@ -49,23 +49,25 @@ extension NodeRequests {
         return .with { $0.routeAdded = WireRouteAdded() }
     }
 
-    func removeRoute(_ remove: WireRouteRemove) async throws -> WireResponse {
+    func removeRoute(_ remove: WireRouteRemove, by asker: NodeAccess.Entry) async throws -> WireResponse {
         let route = [UInt8](remove.route)
-        try await state.write(grows: false) { [outbox = state.outbox] in
+        try await state.write(by: asker, grows: false) { [outbox = state.outbox] in
             try outbox.removeHops(route: route, nodeKey: nil, in: $0)
         }
         await forwarder.changed(route: route)
         return .with { $0.routeRemoved = WireRouteRemoved() }
     }
 
-    func putIntoOutbox(_ put: WireOutboxPut, _ device: DeviceID) async throws -> WireResponse {
+    func putIntoOutbox(
+        _ put: WireOutboxPut, _ device: DeviceID, by asker: NodeAccess.Entry
+    ) async throws -> WireResponse {
         let deposit = Deposit(put.deposit)
         let item = [UInt8](put.item)
         let route = [UInt8](put.route)
         let lifetime = put.lifetimeSeconds == 0 ? Outbox.maxLifetime : Int64(clamping: put.lifetimeSeconds)
         let clock = state.clock
         // Answered after the commit is on disk: the device may delete its copy and go to sleep.
-        try await writeOutbox(cost: Store.smallCost + deposit.size) { [outbox = state.outbox] connection in
+        try await writeOutbox(by: asker, cost: Store.smallCost + deposit.size) { [outbox = state.outbox] connection in
             try outbox.put(
                 item: item, route: route, deposit: deposit, lifetime: lifetime, device: device.bytes, clock: clock,
                 in: connection)
@@ -75,10 +77,11 @@ extension NodeRequests {
     }
 
     private func writeOutbox<T: Sendable>(
-        cost: Int = Store.smallCost, _ body: @escaping @Sendable (Connection) throws -> T
+        by asker: NodeAccess.Entry, cost: Int = Store.smallCost,
+        _ body: @escaping @Sendable (Connection) throws -> T
     ) async throws -> T {
         do {
-            return try await state.write(cost: cost, body)
+            return try await state.write(by: asker, cost: cost, body)
         } catch let refusal as Outbox.Refusal {
             switch refusal {
             case .full: throw Refused(.outboxFull, "the outbox is full", retryAfterMilliseconds: Self.outboxRetry)

@@ -7,11 +7,13 @@ import SwiftProtobuf
 
 /// Prekeys: brought by own devices, taken by those who begin a session.
 extension NodeRequests {
-    func uploadPrekeys(_ upload: WirePrekeyUpload, _ device: DeviceID) async throws -> WireResponse {
+    func uploadPrekeys(
+        _ upload: WirePrekeyUpload, _ device: DeviceID, by asker: NodeAccess.Entry
+    ) async throws -> WireResponse {
         guard !upload.signedPrekey.isEmpty, !upload.lastResortKemPrekey.isEmpty else {
             throw Refused(.malformed, "an upload brings the signed and the last-resort prekey")
         }
-        let unassigned = try await state.write { connection in
+        let unassigned = try await state.write(by: asker) { connection in
             try PrekeyRows.upload(upload, device: device.bytes, in: connection)
         }
         return .with { $0.prekeyUploaded = .with { $0.unassigned = UInt32(clamping: unassigned) } }

@@ -30,7 +30,7 @@ extension NodeRequests {
 
     /// Compare and swap: the first entry that this node does not have must follow the newest one that it has. All of it
     /// is one commit: the entries, the grants, and what goes with devices that are not listed any more.
-    func appendRoster(_ append: WireRosterAppend, by asker: GrantKind) async throws -> WireResponse {
+    func appendRoster(_ append: WireRosterAppend, by asker: NodeAccess.Entry) async throws -> WireResponse {
         guard let account = state.account else { throw Refused(.notAllowed, "the node has no owner yet") }
         let entries: [RosterEntry]
         do {
@@ -38,10 +38,12 @@ extension NodeRequests {
         } catch {
             throw Refused(.rosterRefused, "\(error)")
         }
-        let result = try await state.write { [state] connection -> RosterResult in
+        // A removal does not wait for room on the disk.
+        let result = try await state.write(by: asker, grows: !append.grants.isEmpty) {
+            [state] connection -> RosterResult in
             let before = try RosterRows.load(account: account, in: connection)
             let extended = try RosterExtension(of: before, with: entries)
-            if asker == .recovery { try extended.requireRecovery() }
+            if asker.kind == .recovery { try extended.requireRecovery() }
             try extended.store(in: connection)
             var change = AccessChange()
             if extended.isChanged {

@@ -22,6 +22,7 @@ struct NodeRequests: PeerHandler {
     let discovery: NodeDiscovery
     /// Set once the server listens: closing connections of revoked grants, and counting them.
     let server: ServerReference
+    let guests = GuestLoad()
 
     func opened(_ peer: Peer) async {
         state.logger.debug("grant \(peer.grant.id) connected", metadata: ["connection": "\(peer.connection)"])
@@ -38,6 +39,9 @@ struct NodeRequests: PeerHandler {
             peer.close(.revoked)
             return .refusal(.notAllowed, "the grant was withdrawn")
         }
+        let held = entry.kind.isOfOwner ? nil : request.heldBytes
+        if let held, !guests.enter(held) { return Self.busy }
+        defer { if let held { guests.leave(held) } }
         do {
             return switch entry.kind {
             case .ownDevice(let device): try await answer(request, ownDevice: device, entry, peer)
@@ -61,12 +65,14 @@ struct NodeRequests: PeerHandler {
         case .diskFull:
             state.logger.error("\(error)")
             return .refusal(.diskFull, "the node's disk is full", retryAfterMilliseconds: 20_000)
-        case .busy: return .refusal(.busy, "too much at once", retryAfterMilliseconds: 500)
+        case .busy: return Self.busy
         default:
             state.logger.error("\(error)")
             return .refusal(.internal, "the node's store failed")
         }
     }
+
+    private static let busy = WireResponse.refusal(.busy, "too much at once", retryAfterMilliseconds: 500)
 
     // MARK: Who may ask what
 
@@ -78,20 +84,20 @@ struct NodeRequests: PeerHandler {
         case .drain(let drain): try await self.drain(drain, device, peer)
         case .acknowledge(let acknowledge): try await self.acknowledge(acknowledge, device)
         case .rosterFetch(let fetch): try await fetchRoster(fetch)
-        case .rosterAppend(let append): try await appendRoster(append, by: entry.kind)
-        case .prekeyUpload(let upload): try await uploadPrekeys(upload, device)
+        case .rosterAppend(let append): try await appendRoster(append, by: entry)
+        case .prekeyUpload(let upload): try await uploadPrekeys(upload, device, by: entry)
         case .prekeyTake(let take): try await takePrekeys(take, peer)
-        case .inviteRegister(let register): try await registerInvite(register, by: device)
+        case .inviteRegister(let register): try await registerInvite(register, for: device, by: entry)
         case .nodeStatus: try await status(device)
-        case .grantRevoke(let revoke): try await revokeGrant(revoke)
+        case .grantRevoke(let revoke): try await revokeGrant(revoke, by: entry)
         case .grantList(let list): try await listGrants(list)
-        case .grantPut(let put): try await putGrants(put)
-        case .nodeReset(let reset): try await resetNode(reset)
+        case .grantPut(let put): try await putGrants(put, by: entry)
+        case .nodeReset(let reset): try await resetNode(reset, by: entry)
         case .ping: .with { $0.pong = WirePong() }
         case .claim(let claim): try await self.claim(claim, peer)
-        case .routeAdd(let add): try await addRoute(add)
-        case .routeRemove(let remove): try await removeRoute(remove)
-        case .outboxPut(let put): try await putIntoOutbox(put, device)
+        case .routeAdd(let add): try await addRoute(add, by: entry)
+        case .routeRemove(let remove): try await removeRoute(remove, by: entry)
+        case .outboxPut(let put): try await putIntoOutbox(put, device, by: entry)
         case .outboxList(let list): try await listOutbox(list, device)
         case .outboxAcknowledge(let acknowledge): try await acknowledgeOutbox(acknowledge, device)
         case .discoverySet(let set): try await setDiscoveryKey(set)
@@ -132,7 +138,7 @@ struct NodeRequests: PeerHandler {
     private func answer(_ request: WireRequest, recovery entry: NodeAccess.Entry) async throws -> WireResponse {
         switch request.kind {
         case .rosterFetch(let fetch): try await fetchRoster(fetch)
-        case .rosterAppend(let append): try await appendRoster(append, by: entry.kind)
+        case .rosterAppend(let append): try await appendRoster(append, by: entry)
         case .ping: .with { $0.pong = WirePong() }
         case .deposit, .drain, .acknowledge, .prekeyUpload, .prekeyTake, .inviteRegister, .redeem, .claim,
             .nodeStatus, .grantRevoke, .grantList, .grantPut, .nodeReset, .routeRegister, .routeAdd, .routeRemove,

@@ -69,11 +69,12 @@ public struct NodeService: Service {
             logger: logger)
         let server = ServerReference()
         let subscriptions = Subscriptions(state: state)
+        let allClears = AllClears(state: state, server: server)
         let discovery = NodeDiscovery(config, state: state)
         let requests = NodeRequests(
-            state: state, subscriptions: subscriptions, allClears: AllClears(state: state, server: server),
+            state: state, subscriptions: subscriptions, allClears: allClears,
             forwarder: Forwarder(
-                state: state, subscriptions: subscriptions, group: group, settings: forwarding,
+                state: state, subscriptions: subscriptions, allClears: allClears, group: group, settings: forwarding,
                 nearby: discovery.nearby),
             discovery: discovery, server: server)
         let limits = TransportLimits(

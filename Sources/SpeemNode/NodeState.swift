@@ -141,10 +141,17 @@ final class NodeState: Sendable {
 
     /// A write that also carries what was only in memory: the counters of the handshakes since, and the time of running.
     /// For the parameters see ``SpeemStore/Store``.
+    ///
+    /// - Parameter asker: must still be there, else nothing is done: a request that was begun before its grant was withdrawn
+    ///   may come to the store after that.
     func write<T: Sendable>(
-        grows: Bool = true, cost: Int = Store.smallCost, _ body: @escaping @Sendable (Connection) throws -> T
+        by asker: NodeAccess.Entry? = nil, grows: Bool = true, cost: Int = Store.smallCost,
+        _ body: @escaping @Sendable (Connection) throws -> T
     ) async throws -> T {
-        try await write(slack: Self.runningSlack, grows: grows, cost: cost, body)
+        try await write(slack: Self.runningSlack, grows: grows, cost: cost) { connection in
+            if let asker { try NodeRequests.requirePresent(asker, in: connection) }
+            return try body(connection)
+        }
     }
 
     /// Writes what is only in memory, to the second: before the store is closed.

@@ -26,6 +26,24 @@ struct OutboxTests {
         }
     }
 
+    @Test func whatIsOverIsSentAgainWhenItIsPutAgain() async throws {
+        try await withOutbox { (bench) throws in
+            try bench.put(1)
+            try bench.put(2)
+            try bench.keep(try #require(try bench.due().first), .answered([.stored, .stored]))
+            let used = try bench.used()
+            #expect(throws: Outbox.Refusal.conflict) { try bench.put(1, body: 101) }
+            // Its device has not acknowledged the end, and knows that the far node has lost it.
+            try bench.put(1)
+            #expect(try bench.used() == 2 * used)
+            #expect(try bench.due().map(\.deposit) == [bench.deposit(2), bench.deposit(1)])
+            #expect(try bench.reports().map(\.item.state) == [.waiting, .waiting])
+            // A late acknowledgement of the first end is none of the second.
+            try bench.outbox.acknowledge(items: [bench.name(1)], device: bench.device, in: bench.connection)
+            #expect(try bench.due().count == 2)
+        }
+    }
+
     @Test func theShareOfOwnDevicesBoundsIt() async throws {
         try await withOutbox { (bench) throws in
             #expect(throws: Outbox.Refusal.full) { try bench.put(1, body: 100_000) }

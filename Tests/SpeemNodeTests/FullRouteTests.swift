@@ -2,6 +2,7 @@ import Foundation
 import NIOCore
 import SpeemCrypto
 import SpeemProtocol
+import SpeemStore
 import SpeemTransport
 import SwiftProtobuf
 import Synchronization
@@ -58,6 +59,32 @@ struct FullRouteTests {
         try await near.stop()
     }
 
+    @Test(.timeLimit(.minutes(2))) func whatLeavesMakesRoomForTheOwner() async throws {
+        let room = Room()
+        let fake = try await FakeNode { _, peer in room.answer(peer) }
+        let near = try await NearSide("[mailbox]\nquota = \"3MB\"\nquota_own = \"1MB\"\n")
+        let device = try await near.subscribed()
+        _ = try await device.lead(to: fake.way)
+        for number in 1...7 as ClosedRange<UInt8> { _ = try await device.put(number, to: name(9), body: 130_000) }
+        try await device.report(of: 1) { $0.trouble == .mailboxFull }
+        // The outbox is in the owner's share.
+        var own = deposit(9, near.owner.id)
+        own.body = Data(count: 130_000)
+        let request = WireRequest.with { $0.deposit = own }
+        #expect(try await device.connection.request(request).outcome.refusal.code == .mailboxFull)
+        let peer = try #require(room.open())
+        #expect(await peer.push([Self.allClear]))
+        var isTold = false
+        for await push in device.connection.pushes where push == Self.allClear {
+            isTold = true
+            break
+        }
+        #expect(isTold)
+        #expect(try await device.connection.request(request).isStored)
+        await fake.stop()
+        try await near.stop()
+    }
+
     @Test(.timeLimit(.minutes(2))) func theWordIsLostWithTheConnection() async throws {
         let room = Room()
         let fake = try await FakeNode { _, peer in room.answer(peer) }
@@ -70,6 +97,45 @@ struct FullRouteTests {
         // It is asked before long, and not only in hours.
         try await device.list { $0[0].nextTrySeconds <= 1800 }
         near.advance(1801)
+        try await device.report(of: 1) { $0.state == .stored }
+        await fake.stop()
+        try await near.stop()
+    }
+
+    @Test(.timeLimit(.minutes(2))) func theWordComesWhileTheStoreIsBusy() async throws {
+        let room = Room()
+        let fake = try await FakeNode { _, peer in room.answer(peer) }
+        let near = try await NearSide()
+        let device = try await near.subscribed()
+        _ = try await device.lead(to: fake.way)
+        _ = try await device.put(1, to: name(9))
+        try await device.report(of: 1) { $0.trouble == .mailboxFull }
+        _ = room.open()
+        let state = near.service.requests.state
+        // One thing is being done, and what waits is all that may.
+        let (reached, started) = AsyncStream.makeStream(of: Void.self)
+        let gate = DispatchSemaphore(value: 0)
+        let done = Task {
+            try await state.store.write { _ in
+                started.finish()
+                gate.wait()
+            }
+        }
+        for await _ in reached {}
+        let (refusals, refused) = AsyncStream.makeStream(of: Void.self)
+        let waiting = (0..<2).map { _ in
+            Task {
+                do { try await state.store.write(cost: 1 << 40) { _ in } } catch StoreError.busy { refused.finish() }
+            }
+        }
+        for await _ in refusals {}
+        let cleared = Task { await near.service.requests.forwarder.clear([UInt8](name(1))) }
+        // Asked at once; were it not asked again, it would be over now.
+        try await Task.sleep(for: .milliseconds(100))
+        gate.signal()
+        try await done.value
+        for task in waiting { try await task.value }
+        await cleared.value
         try await device.report(of: 1) { $0.state == .stored }
         await fake.stop()
         try await near.stop()

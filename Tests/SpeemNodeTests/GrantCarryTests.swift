@@ -84,6 +84,23 @@ struct GrantCarryTests {
         }
     }
 
+    @Test func madeUpRecoveryWordsTakeNoPlaces() async throws {
+        try await TestNode().serve { service in
+            let home = try await Home(service)
+            let grants = (0..<AccessRows.reservedForOwner).map { _ in
+                WireGrant.with {
+                    $0.kind = .recovery
+                    $0.initiatorKey = Data(X25519.PrivateKey(random: random).publicKey.bytes)
+                    $0.preSharedKey = Data(random.bytes(32))
+                }
+            }
+            #expect(try await home.put(grants).grantsPut == WireGrantsPut())
+            let kept = try await home.grants().grants.filter { $0.kind == .recovery }
+            #expect(kept.count == Int(AccessRows.maxRecovery))
+            #expect(kept.allSatisfy(grants.contains))
+        }
+    }
+
     @Test func grantsComeInPagesAndAreBounded() async throws {
         try await TestNode().serve { service in
             let home = try await Home(service)

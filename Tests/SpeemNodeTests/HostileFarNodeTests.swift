@@ -66,7 +66,9 @@ struct HostileFarNodeTests {
         switch malice {
         case .tooFewOutcomes, .tooManyOutcomes, .outcomesOfNoKind, .anotherAnswer:
             #expect(items[0].trouble == .farTrouble)
-        case .far, .silence, .closing, .garbage, .listening: #expect(items[0].trouble == .unreachable)
+        case .far, .silence, .closing, .listening: #expect(items[0].trouble == .unreachable)
+        // Whether the close or what was not read comes first is the system's choice.
+        case .garbage: #expect(items[0].trouble == .unreachable || items[0].trouble == .unknownKey)
         }
         // It does not keep the node from stopping either.
         try await near.stop()

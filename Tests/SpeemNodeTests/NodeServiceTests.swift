@@ -148,6 +148,42 @@ struct NodeServiceTests {
             #expect(answer.isStored)
         }
     }
+
+    @Test func withdrawingGoesOnWhenTheDiskIsFull() async throws {
+        let disk = FillableDisk()
+        try await TestNode().serve(fileSystem: disk) { service in
+            let home = try await Home(service)
+            let contact = try await home.contact()
+            let phone = TestDevice()
+            let second = try RosterEntry.next(
+                after: home.genesis, signedBy: home.owner.device,
+                devices: [home.owner.device.entry, phone.keys.entry], nodes: home.genesis.nodes)
+            _ = try await home.append([second], grants: [phone.grant])
+            disk.fill(true)
+            var refusal = WireRefusal()
+            var number: UInt8 = 0
+            while refusal.code == .unspecified {
+                var large = deposit(number, home.owner.id)
+                large.body = Data(count: Limits.bodyBytes)
+                let request = large
+                refusal = try await contact.connection.request(.with { $0.deposit = request }).refusal
+                number += 1
+            }
+            #expect(refusal.code == .diskFull)
+            // The grants find no room; what is withdrawn with them needs none.
+            let put = try await home.put([contactGrant()], revoked: [Data(contact.key.publicKey.bytes)])
+            #expect(put.refusal.code == .diskFull)
+            #expect(try await !home.knows(contact.key, contact.preSharedKey))
+            let third = try RosterEntry.next(
+                after: second, signedBy: home.owner.device, devices: [home.owner.device.entry],
+                nodes: home.genesis.nodes)
+            #expect(try await home.append([third]).rosterAppended.head == Data(third.head.bytes))
+            #expect(try await !home.knows(phone.key, phone.preSharedKey))
+            let epoch = try await home.status().nodeEpoch
+            let reset = try await home.device.request(.with { $0.nodeReset = .with { $0.nodeEpoch = epoch } })
+            #expect(reset.nodeWasReset.nodeEpoch.count == 16 && reset.nodeWasReset.nodeEpoch != epoch)
+        }
+    }
 }
 
 /// The disk, until it is told to be full: then no file grows.

@@ -99,4 +99,61 @@ struct RevocationTests {
             await #expect(throws: Refused.self) { _ = try await service.requests.registerSibling(sibling, by: entry) }
         }
     }
+
+    @Test func aRequestThatWaitedDoesNothingForARemovedDevice() async throws {
+        try await TestNode().serve { service in
+            let home = try await Home(service)
+            let phone = TestDevice()
+            let second = try RosterEntry.next(
+                after: home.genesis, signedBy: home.owner.device,
+                devices: [home.owner.device.entry, phone.keys.entry], nodes: home.genesis.nodes)
+            _ = try await home.append([second], grants: [phone.grant])
+            let entry = try #require(home.state.access.entry(for: phone.key.publicKey.bytes))
+            let third = try RosterEntry.next(
+                after: second, signedBy: home.owner.device, devices: [home.owner.device.entry],
+                nodes: home.genesis.nodes)
+            _ = try await home.append([third])
+            let before = try await home.status()
+            // As if it had been looked up before.
+            let requests = service.requests
+            let id = phone.keys.entry.id
+            let invite = register(InviteKeys(secret: random.secret(16)), kind: .contact).inviteRegister
+            await #expect(throws: Refused.self) { _ = try await requests.registerInvite(invite, for: id, by: entry) }
+            let prekeys = upload(pairs: 1).prekeyUpload
+            await #expect(throws: Refused.self) { _ = try await requests.uploadPrekeys(prekeys, id, by: entry) }
+            let put = WireGrantPut.with { $0.grants = [contactGrant()] }
+            await #expect(throws: Refused.self) { _ = try await requests.putGrants(put, by: entry) }
+            let revoke = WireGrantRevoke.with { $0.initiatorKey = Data(random.bytes(32)) }
+            await #expect(throws: Refused.self) { _ = try await requests.revokeGrant(revoke, by: entry) }
+            let reset = WireNodeReset.with { $0.nodeEpoch = before.nodeEpoch }
+            await #expect(throws: Refused.self) { _ = try await requests.resetNode(reset, by: entry) }
+            let append = WireRosterAppend.with { $0.entries = [Data(third.encoded)] }
+            await #expect(throws: Refused.self) { _ = try await requests.appendRoster(append, by: entry) }
+            let route = Data(random.bytes(16))
+            let add = WireRouteAdd.with {
+                $0.route = route
+                $0.initiatorSecret = Data(random.bytes(32))
+                $0.preSharedKey = Data(random.bytes(32))
+                $0.nodes = [
+                    .with {
+                        $0.nodeKey = Data(home.node.noise.bytes)
+                        $0.addresses = home.node.addresses
+                    }
+                ]
+            }
+            await #expect(throws: Refused.self) { _ = try await requests.addRoute(add, by: entry) }
+            let remove = WireRouteRemove.with { $0.route = route }
+            await #expect(throws: Refused.self) { _ = try await requests.removeRoute(remove, by: entry) }
+            _ = try await home.device.request(.with { $0.routeAdd = add })
+            let mail = WireOutboxPut.with {
+                $0.item = Data(random.bytes(16))
+                $0.route = route
+                $0.deposit = deposit(1, phone.id)
+            }
+            await #expect(throws: Refused.self) { _ = try await requests.putIntoOutbox(mail, id, by: entry) }
+            let after = try await home.status()
+            #expect(after.grantsDigest == before.grantsDigest && after.nodeEpoch == before.nodeEpoch)
+            #expect(after.outboxWaiting == 0)
+        }
+    }
 }

@@ -105,6 +105,28 @@ struct RosterAppendTests {
         }
     }
 
+    @Test func aDeviceHasOneKey() async throws {
+        try await TestNode().serve { service in
+            let home = try await Home(service)
+            let owner = home.owner
+            let phone = TestDevice()
+            let second = try RosterEntry.next(
+                after: home.genesis, signedBy: owner.device, devices: [owner.device.entry, phone.keys.entry],
+                nodes: home.genesis.nodes)
+            _ = try await home.append([second], grants: [phone.grant])
+            let connection = try await home.connect(phone.key, phone.preSharedKey)
+            // A key of its own making under the other's name would outlive the device.
+            let planted = TestDevice()
+            var grant = planted.grant
+            grant.device = owner.id
+            #expect(try await home.append([second], grants: [grant], by: connection).refusal.code == .malformed)
+            let put = try await connection.request(.with { $0.grantPut = .with { $0.grants = [grant] } })
+            #expect(put.grantsPut == WireGrantsPut())
+            #expect(try await !home.knows(planted.key, planted.preSharedKey))
+            #expect(try await home.knows(owner.key, owner.preSharedKey))
+        }
+    }
+
     @Test func subscribedDevicesHearOfIt() async throws {
         try await TestNode().serve { service in
             let home = try await Home(service)

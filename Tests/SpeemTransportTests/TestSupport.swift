@@ -48,7 +48,7 @@ final class TestAccess: AccessTable {
     }
 }
 
-/// Answers pings at once, status requests after a while, and deposits with what they brought.
+/// Answers pings at once, status requests and lists after a while, and deposits with what they brought.
 final class TestHandler: PeerHandler {
     struct State {
         var opened = 0
@@ -89,6 +89,9 @@ final class TestHandler: PeerHandler {
                     $0.grantsDigest = Data(count: 32)
                 }
             }
+        case .grantList:
+            try? await Task.sleep(for: delay)
+            return .with { $0.grantPage = WireGrantPage() }
         case .deposit(let deposit):
             return .with {
                 $0.deposited = .with { $0.outcomes = deposit.targets.map { _ in .with { $0.state = .stored } } }

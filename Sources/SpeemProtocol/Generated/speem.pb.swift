@@ -1774,7 +1774,7 @@ public nonisolated struct WireOutboxPut: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// its name, 16 bytes; the same name and bytes again is the same item
+  /// its name, 16 bytes; the same name and bytes again is the same item while it waits
   public var item: Data = Data()
 
   /// 16 bytes

@@ -102,7 +102,7 @@ public final class TransportServer: Sendable {
         _ outbound: NIOAsyncChannelOutboundWriter<ServerMessage>, channel: any Channel, number: UInt64
     ) async throws {
         var peer: Peer?
-        // Children return the size of the request that they answered.
+        // Children return the size of the request that they answered, with that of the answer.
         await withTaskGroup(of: Int.self) { group in
             var inFlight = 0
             var bytesInFlight = 0
@@ -114,8 +114,9 @@ public final class TransportServer: Sendable {
                         peer = opened
                         register(opened)
                         await handler.opened(opened)
-                    case .request(let id, let request, let size):
+                    case .request(let id, let request, let bytes):
                         guard let peer else { break }
+                        let size = bytes + request.answerBytes
                         let answer: @Sendable () async -> Int = { [handler] in
                             let response = await handler.handle(request, from: peer)
                             try? await outbound.write(.response(id: id, response))
@@ -152,18 +153,35 @@ public final class TransportServer: Sendable {
     }
 
     private func register(_ peer: Peer) {
-        let replaced = state.withLock { state -> Peer? in
+        // All that are too many: one that was told before is there until its last request is answered.
+        let replaced = state.withLock { state in
             state.peers[peer.grant.id, default: []].append(peer)
-            guard let peers = state.peers[peer.grant.id], peers.count > limits.connectionsPerGrant else { return nil }
-            return peers.first
+            return state.peers[peer.grant.id]?.dropLast(limits.connectionsPerGrant) ?? []
         }
-        replaced?.close(.replaced)
+        for peer in replaced { peer.close(.replaced) }
     }
 
     private func unregister(_ peer: Peer) {
         state.withLock { state in
             state.peers[peer.grant.id]?.removeAll { $0 === peer }
             if state.peers[peer.grant.id]?.isEmpty == true { state.peers[peer.grant.id] = nil }
+        }
+    }
+}
+
+extension WireRequest {
+    /// Bytes that the answer may have, where they can be many more than those of the request: who asks often and reads
+    /// nothing must not fill the memory with answers.
+    var answerBytes: Int {
+        switch kind {
+        case .drain: Limits.drainBytes
+        case .rosterFetch: Limits.rosterBytes
+        case .grantList, .outboxList: Limits.responseBytes / 2
+        case .prekeyTake: 3 * Limits.prekeyBytes
+        case .deposit, .acknowledge, .rosterAppend, .prekeyUpload, .inviteRegister, .redeem, .claim, .nodeStatus,
+            .grantRevoke, .grantPut, .nodeReset, .routeRegister, .routeAdd, .routeRemove, .outboxPut,
+            .outboxAcknowledge, .ping, nil:
+            0
         }
     }
 }

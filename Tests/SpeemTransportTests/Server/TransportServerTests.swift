@@ -39,6 +39,17 @@ struct TransportServerTests {
         }
     }
 
+    @Test func requestsForLargeAnswersAreFewAtATime() async throws {
+        try await TestServer(handler: TestHandler(delay: .milliseconds(200))).run { server in
+            let connection = try await server.connect(counter: 1)
+            let request = WireRequest.with { $0.grantList = WireGrantList() }
+            #expect(try await connection.request(all: [WireRequest](repeating: request, count: 100)).count == 100)
+            let most = server.handler.state.withLock { $0.mostRunning }
+            #expect(most <= Limits.requestBytesInFlight / request.answerBytes)
+            await connection.close()
+        }
+    }
+
     @Test func largeAnswersDoNotHoldUpSmallOnes() async throws {
         try await TestServer().run { server in
             let connection = try await server.connect(counter: 1)
@@ -62,6 +73,28 @@ struct TransportServerTests {
             peer.close(.revoked, detail: "a test")
             #expect(await iterator.next() == nil)
             await #expect(throws: TransportError.self) { _ = try await connection.request(ping) }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(2))) func connectionsThatWaitForAnswersGiveWayToo() async throws {
+        let limits = TransportLimits(connectionsPerGrant: 2, handshakeTimeout: .seconds(60))
+        try await TestServer(handler: TestHandler(delay: .seconds(3600)), limits: limits).run { server in
+            var connections: [ClientConnection] = []
+            var answers: [PendingResponse] = []
+            for counter in 1...4 {
+                let connection = try await server.connect(counter: UInt64(counter))
+                connections.append(connection)
+                // From here on it is there until the request is answered, closed or not.
+                answers += connection.begin(all: [slow])
+                while server.handler.state.withLock({ $0.running }) < counter {
+                    try await Task.sleep(for: .milliseconds(5))
+                }
+            }
+            for answer in answers.prefix(2) {
+                let error = await #expect(throws: TransportError.self) { _ = try await answer.get() }
+                #expect(error == .closed(.replaced, detail: "") || error == .disconnected)
+            }
+            #expect(connections.map(\.isActive) == [false, false, true, true])
         }
     }
 
