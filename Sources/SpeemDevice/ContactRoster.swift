@@ -52,12 +52,9 @@ struct ContactRoster: Sendable {
         guard case .some(.some(let bytes)) = told else { return false }
         try connection.execute("UPDATE contact SET told_roster = NULL WHERE id = ?", .integer(contact.id))
         let known = try ContactRows.roster(of: contact, in: connection)
-        var next = known
+        let next: Roster
         do {
-            for encoded in try WireRosterChain(serializedBytes: bytes).entries {
-                let entry = try RosterEntry([UInt8](encoded))
-                if !next.contains(entry.head) { try next.append(entry) }
-            }
+            next = try Self.following(known, WireRosterChain(serializedBytes: bytes).entries)
         } catch {
             state.logger.warning(
                 "contact \(contact.id) has told a roster that does not go on from the known one: \(error)")
@@ -66,6 +63,18 @@ struct ContactRoster: Sendable {
         guard known.judge(next).isTaken else { return false }
         try take(next, of: contact, before: known, in: connection)
         return known.nodes != next.nodes
+    }
+
+    /// The known chain with the entries that somebody tells.
+    ///
+    /// - Throws: ``SpeemIdentity/IdentityError`` where they do not go on from it.
+    static func following(_ known: Roster, _ told: [Data]) throws -> Roster {
+        var next = known
+        for encoded in told {
+            let entry = try RosterEntry([UInt8](encoded))
+            if !next.contains(entry.head) { try next.append(entry) }
+        }
+        return next
     }
 }
 

@@ -271,9 +271,13 @@ enum DeviceSchema {
             device BLOB NOT NULL REFERENCES history (device) ON DELETE CASCADE, message INTEGER NOT NULL,
             PRIMARY KEY (device, message)
         ) STRICT, WITHOUT ROWID
-        """,  // Envelopes whose sender is not known yet: they stay on the node for a while.
+        """,
+        // Envelopes whose sender is not known yet: they stay on the node for a while. asked: when its account's roster was last
+        // asked for.
         """
-        CREATE TABLE early_envelope (hash BLOB PRIMARY KEY, made INTEGER NOT NULL) STRICT, WITHOUT ROWID
+        CREATE TABLE early_envelope (
+            hash BLOB PRIMARY KEY, made INTEGER NOT NULL, asked INTEGER
+        ) STRICT, WITHOUT ROWID
         """,
         // made: Unix seconds. signed_epoch, signed_number: the signed prekey of a message that begins a session.
         """
