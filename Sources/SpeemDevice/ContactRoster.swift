@@ -25,11 +25,11 @@ struct ContactRoster: Sendable {
         try OutgoingMail(state: state).revise(for: contact, roster, in: connection)
         for device in before.devices where roster.device(device.id) == nil {
             state.logger.notice("a device of contact \(contact.id) was removed")
-            // It reads nothing more, and what let it in at our nodes is withdrawn.
+            // It reads nothing more, and below what let it in at our nodes is withdrawn.
             try SessionRows.close(device: device.id, contact: contact.id, in: connection)
             try OutgoingRows.forget(device: device.id, contact: contact.id, in: connection)
-            try ContactKeyRows.withdraw(device.id, of: contact.id, in: connection)
         }
+        try ContactKeyRows.withdrawRemoved(of: contact.id, listed: roster, by: [before, roster], in: connection)
         // It may have sent to some own devices and not to others, and from now on nobody takes what it sends.
         let own = try OwnRoster.load(account: state.account, in: connection)
         try HistorySync(state: state).compare(
