@@ -38,8 +38,11 @@ enum ContactKeyRows {
                 ON CONFLICT DO NOTHING
                 """, .integer(contact), .blob([UInt8](key.device)), bytes)
         }
-        guard !keys.isEmpty, let known = try ContactRows.find(contact, in: connection) else { return }
-        // Word of a key may come later than that of the device's removal.
+        // Word of a key may come later than that of the device's removal; or earlier than that of its signing in again, which
+        // the roster that is asked for then tells.
+        guard !keys.isEmpty, let known = try ContactRows.find(contact, in: connection), known.wantedHead == nil else {
+            return
+        }
         let roster = try ContactRows.roster(of: known, in: connection)
         try withdrawRemoved(of: contact, listed: roster, by: [roster], in: connection)
     }

@@ -18,6 +18,8 @@ struct ContactKeyRowsTests {
         let phone: DeviceID
         let added: Roster
         let removed: Roster
+        /// The recovery words have signed it in again.
+        let again: Roster
 
         func write<T: Sendable>(_ body: @escaping @Sendable (Connection) throws -> T) async throws -> T {
             try await alice.write(body)
@@ -57,10 +59,14 @@ struct ContactKeyRowsTests {
             var removed = added
             try removed.append(
                 RosterEntry.next(after: added.newest, signedBy: laptop, devices: [laptop.entry], nodes: nodes))
+            var again = removed
+            try again.append(
+                RosterEntry.recovery(after: removed.newest, account: bob.key, devices: added.devices, nodes: nodes))
             let contact = try await alice.write { try ContactRows.find(name: "bob", in: $0).id }
             try await body(
                 Known(
-                    alice: alice, contact: contact, phone: bob.devices[1].id, added: added, removed: removed), mesh)
+                    alice: alice, contact: contact, phone: bob.devices[1].id, added: added, removed: removed,
+                    again: again), mesh)
         }
     }
 
@@ -101,6 +107,22 @@ struct ContactKeyRowsTests {
             #expect(try await known.isRevoked(key))
             // Own nodes are told.
             #expect(try await known.write { try NodeGrantRows.version(in: $0) } > version)
+        }
+    }
+
+    /// A removed device was signed in again, and its new key is told before alice has the roster that says so.
+    @Test func aKeyThatComesBeforeTheRoster() async throws {
+        try await withBob { known, _ in
+            let key = Self.key()
+            try await known.take(known.added)
+            try await known.take(known.removed)
+            // The words about the key name the newer head.
+            let head = known.again.head
+            try await known.write { try ContactRows.want(head, of: known.contact, in: $0) }
+            try await known.insert(key)
+            #expect(try await !known.isRevoked(key))
+            try await known.take(known.again)
+            #expect(try await !known.isRevoked(key))
         }
     }
 
