@@ -145,7 +145,9 @@ struct NodeVisit: Sendable {
         let judgement = try await flow.fetch(over: connection)
         // A branch that the account key signed wins there, too.
         if case .forkThatLoses(let after) = judgement {
-            try await append(Array(roster.entries[Int(clamping: after)...]), over: connection)
+            // As it is now: it was judged after the node had answered, and may be another one since.
+            let current = try await state.roster()
+            try await append(Array(current.entries.dropFirst(Int(clamping: after))), over: connection)
         }
     }
 
