@@ -214,7 +214,9 @@ struct HistorySync: Sendable {
         let message =
             round.message.isEmpty ? [] : try Reconciler(ItemSet(items.map(\.item))).answer([UInt8](round.message))
         let wanted = Set(round.wanted.prefix(Limits.reconcileWanted))
-        let found = items.filter { wanted.contains($0.item.id) }
+        var found = items.filter { wanted.contains($0.item.id) }.map { (id: $0.item.id, message: $0.message) }
+        let changed = wanted.subtracting(found.map(\.id))
+        if !changed.isEmpty { found += try withEarlierMarks(changed, since: since, salt: session, in: connection) }
         let given = try sendMessages(found.map(\.message), to: device, in: connection)
         try send(
             .with {
@@ -222,7 +224,7 @@ struct HistorySync: Sendable {
                 $0.sinceUnixMs = round.sinceUnixMs
                 $0.answer = true
                 $0.message = Data(message)
-                $0.wanted = found.dropFirst(given).map(\.item.id)
+                $0.wanted = found.dropFirst(given).map(\.id)
                 $0.total = UInt64(items.count)
             }, to: device, in: connection)
     }
@@ -266,15 +268,45 @@ struct HistorySync: Sendable {
             "SELECT id, message_id, sent_ms, state, deleted FROM message WHERE sent_ms >= ?", .integer(since)
         ) { row throws(StoreError) in
             let state = MessageState(rawValue: try row.integer(3)) ?? .unread
-            // On its way, or not yet: what another device of the account has heard of it does not count.
-            let progress = max(state.progress, .stored).rawValue
-            let marks = progress | (state == .read ? 0x40 : 0) | (try row.flag(4) ? 0x80 : 0)
+            let marks = Self.marks(progress: state.progress, seen: state == .read, deleted: try row.flag(4))
             return (
                 ReconciliationItem(
                     time: UInt64(clamping: try row.integer(2)), salt: salt, content: try row.blob(1) + [marks]),
                 try row.integer(0)
             )
         }
+    }
+
+    /// On its way, or not yet: what another device of the account has heard of it does not count.
+    private static func marks(progress: MessageRecord.Progress, seen: Bool, deleted: Bool) -> UInt8 {
+        max(progress, .stored).rawValue | (seen ? 0x40 : 0) | (deleted ? 0x80 : 0)
+    }
+
+    /// All that a message may have been marked with.
+    private static let allMarks: [(outgoing: Bool, marks: UInt8)] = [false, true].flatMap { deleted in
+        [MessageRecord.Progress.stored, .delivered, .read].map {
+            (outgoing: true, marks: marks(progress: $0, seen: false, deleted: deleted))
+        } + [false, true].map { (outgoing: false, marks: marks(progress: .none, seen: $0, deleted: deleted)) }
+    }
+
+    /// Messages that the other device has asked for as they were when they were listed: they were read, delivered or deleted
+    /// since.
+    private func withEarlierMarks(
+        _ wanted: Set<UInt64>, since: Int64, salt: [UInt8], in connection: Connection
+    ) throws(StoreError) -> [(id: UInt64, message: Int64)] {
+        var found: [(id: UInt64, message: Int64)] = []
+        try connection.forEach(
+            "SELECT id, message_id, sent_ms, outgoing FROM message WHERE sent_ms >= ?", .integer(since)
+        ) { row throws(StoreError) in
+            let (message, id, time) = (try row.integer(0), try row.blob(1), UInt64(clamping: try row.integer(2)))
+            let isOutgoing = try row.flag(3)
+            for (outgoing, marks) in Self.allMarks where outgoing == isOutgoing {
+                let item = ReconciliationItem(time: time, salt: salt, content: id + [marks])
+                if wanted.contains(item.id) { found.append((item.id, message)) }
+            }
+            return found.count < wanted.count ? .next : .stop
+        }
+        return found
     }
 }
 
