@@ -242,10 +242,11 @@ enum DeviceSchema {
             device BLOB, envelope_id BLOB, header BLOB, body BLOB
         ) STRICT
         """,
-        // Other own devices: the oldest message that each may be given by this one, Unix milliseconds.
+        // Other own devices: the oldest message that each may be given by this one, Unix milliseconds. compared_ms: when this one
+        // last began to compare with it.
         """
         CREATE TABLE own_device (
-            device BLOB PRIMARY KEY, since_ms INTEGER NOT NULL
+            device BLOB PRIMARY KEY, since_ms INTEGER NOT NULL, compared_ms INTEGER
         ) STRICT, WITHOUT ROWID
         """,
         // Exchanges of messages with other own devices that this one began. total: messages of the other one. asked_ms: when the

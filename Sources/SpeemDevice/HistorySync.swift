@@ -30,6 +30,10 @@ struct HistorySync: Sendable {
     /// than a node keeps envelopes. What was exchanged by then is found to be there, so asking anew costs little.
     private static let patience: Int64 = 3 * 86_400_000
 
+    /// Milliseconds after which two devices compare all the same: a node that lost something and went on before anybody looked
+    /// is noticed by nobody.
+    private static let interval: Int64 = 7 * 86_400_000
+
     // MARK: Asking
 
     /// The device that has linked this one says which of its history may be had. Nobody else has a say: a device that
@@ -50,7 +54,7 @@ struct HistorySync: Sendable {
         }
     }
 
-    /// Begins anew what was not answered for too long.
+    /// Begins anew what was not answered for too long, and what was not compared for long.
     func resume(now: Int64, in connection: Connection) throws {
         let due = try connection.query(
             "SELECT device, since_ms FROM history WHERE asked_ms <> 0 AND abs(?1 - asked_ms) > ?2", .integer(now),
@@ -60,6 +64,17 @@ struct HistorySync: Sendable {
             let device = try DeviceError.stored("a device") { try DeviceID(row.device) }
             try begin(since: row.since, with: device, now: now, in: connection)
         }
+        // The time counts from when a device was first seen.
+        try connection.execute("UPDATE own_device SET compared_ms = ? WHERE compared_ms IS NULL", .integer(now))
+        let old = try connection.query(
+            """
+            SELECT device FROM own_device WHERE abs(?1 - compared_ms) > ?2
+                AND NOT EXISTS (SELECT 1 FROM history WHERE history.device = own_device.device AND asked_ms <> 0)
+            """, .integer(now), .integer(Self.interval)
+        ) { row throws(StoreError) in try row.blob(0) }
+        try compare(
+            with: old.map { bytes in try DeviceError.stored("a device") { try DeviceID(bytes) } }, now: now,
+            in: connection)
     }
 
     /// Begins a new exchange. One that is going on with the device ends, and its time is taken over.
@@ -73,6 +88,8 @@ struct HistorySync: Sendable {
         try connection.execute(
             "INSERT INTO history (device, session, since_ms, asked_ms) VALUES (?, ?, ?, ?)", .blob(device.bytes),
             .blob(session), .integer(since), .integer(now))
+        try connection.execute(
+            "UPDATE own_device SET compared_ms = ? WHERE device = ?", .integer(now), .blob(device.bytes))
         let items = try itemsWithIDs(since: since, salt: session, in: connection).map(\.item)
         try ask(
             Exchange(device: device, session: session, since: since), Reconciler(ItemSet(items)).begin(), in: connection

@@ -158,6 +158,31 @@ struct HistoryTests {
         }
     }
 
+    /// Something was lost, and nobody has noticed: a week later it is found.
+    @Test func onceInAWhile() async throws {
+        try await Mesh.with { mesh in
+            let family = try await family(mesh, count: 50)
+            try await family.other.write { try $0.execute("DELETE FROM message WHERE id = 7") }
+            let pair = [family.old, family.other]
+            let day: Int64 = 86_400_000
+            func look(_ time: Int64) async throws -> Int64 {
+                let state = family.other.state
+                try await family.other.write { try HistorySync(state: state).resume(now: time, in: $0) }
+                let begun = try await family.other.count("history WHERE asked_ms <> 0")
+                try await mesh.settle(pair)
+                return begun
+            }
+            #expect(try await look(100 * day) == 0)
+            #expect(try await look(106 * day) == 0)
+            #expect(try await family.other.count("message") == 49)
+            #expect(try await look(108 * day) == 1)
+            #expect(try await family.other.texts() == family.old.texts())
+            #expect(try await family.other.count("message") == 50)
+            #expect(try await look(109 * day) == 0)
+            #expect(try await family.other.count("history WHERE asked_ms <> 0") == 0)
+        }
+    }
+
     @Test func someDaysOfIt() async throws {
         try await Mesh.with { mesh in
             let family = try await family(mesh, count: 100)
