@@ -54,6 +54,12 @@ struct HistorySync: Sendable {
         }
     }
 
+    /// The same, and all registers: what was lost may have been one of these.
+    func compareAll(with devices: [DeviceID], now: Int64, in connection: Connection) throws {
+        for device in devices { try OwnSync(state: state).queueRegisters(to: device, in: connection) }
+        try compare(with: devices, now: now, in: connection)
+    }
+
     /// Begins anew what was not answered for too long, and what was not compared for long.
     func resume(now: Int64, in connection: Connection) throws {
         let due = try connection.query(
@@ -72,7 +78,7 @@ struct HistorySync: Sendable {
                 AND NOT EXISTS (SELECT 1 FROM history WHERE history.device = own_device.device AND asked_ms <> 0)
             """, .integer(now), .integer(Self.interval)
         ) { row throws(StoreError) in try row.blob(0) }
-        try compare(
+        try compareAll(
             with: old.map { bytes in try DeviceError.stored("a device") { try DeviceID(bytes) } }, now: now,
             in: connection)
     }

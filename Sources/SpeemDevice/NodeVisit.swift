@@ -91,6 +91,9 @@ struct NodeVisit: Sendable {
             try OutgoingRows.requeue(node: key, in: connection)
             // What it had taken for own devices may be gone, too.
             let others = try OwnRoster.load(account: state.account, in: connection).devices.map(\.id)
+            for device in others where device != state.id {
+                try OwnSync(state: state).queueState(to: device, in: connection)
+            }
             try HistorySync(state: state).compare(
                 with: others.filter { $0 != state.id }, now: WallClock.system.milliseconds(), in: connection)
             for contact in try ContactRows.all(in: connection) {
