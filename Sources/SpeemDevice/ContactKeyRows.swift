@@ -80,13 +80,21 @@ enum ContactKeyRows {
 
     /// Routes that a contact may withdraw at once: as many as its account may have devices.
     private static let maxWithdrawn = 16
+    /// Keys of one contact that are withdrawn without being known here: a bound on what it can have remembered for ever, here
+    /// and at the own nodes.
+    private static let maxUnknown: Int64 = 1024
 
     /// A contact does not use these routes any more. Nobody but who registered a route knows its key, so one that is not known
     /// here yet is withdrawn, too; one that is known to come from somebody else is not.
     static func withdraw(routes: [[UInt8]], of contact: Int64, in connection: Connection) throws {
-        for route in routes.prefix(maxWithdrawn) {
+        for route in routes.prefix(maxWithdrawn) where try !NodeGrantRows.isRevoked(route, in: connection) {
             if let grant = try NodeGrantRows.find(route, in: connection) {
                 guard grant.kind == .route, try isTheirs(grant, contact, in: connection) else { continue }
+            } else {
+                try connection.execute(
+                    "UPDATE contact SET unknown_routes = unknown_routes + 1 WHERE id = ? AND unknown_routes < ?",
+                    .integer(contact), .integer(maxUnknown))
+                guard connection.changes > 0 else { continue }
             }
             try NodeGrantRows.revoke(route, in: connection)
         }

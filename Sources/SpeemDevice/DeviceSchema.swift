@@ -86,7 +86,8 @@ enum DeviceSchema {
         // wanted_head: a head that a message named and the known chain has not. told_roster: the newest entries in the contact's
         // own words. alarm: what is wrong with the contact's chain. route, route_key, route_psk: of the own nodes to the contact;
         // route_state: RouteState. way_asked: NULL once this device has a key at the contact's nodes; else when another own
-        // device was last asked to make a way in, Unix seconds.
+        // device was last asked to make a way in, Unix seconds. unknown_routes: keys that the contact had withdrawn, and that nobody
+        // knows here.
         """
         CREATE TABLE contact (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -106,7 +107,8 @@ enum DeviceSchema {
             alarm TEXT,
             route BLOB, route_key BLOB, route_psk BLOB,
             route_state INTEGER NOT NULL DEFAULT 0,
-            way_asked INTEGER
+            way_asked INTEGER,
+            unknown_routes INTEGER NOT NULL DEFAULT 0
         ) STRICT
         """,
         """

@@ -126,6 +126,25 @@ struct ContactKeyRowsTests {
         }
     }
 
+    /// Routes that are not known yet are withdrawn, too, but not without end.
+    @Test func unknownRoutesAreBounded() async throws {
+        try await withBob { known, _ in
+            let first = (0..<16).map { _ in Self.key().bytes }
+            try await known.write { connection in
+                // The same ones count once.
+                for _ in 0..<3 { try ContactKeyRows.withdraw(routes: first, of: known.contact, in: connection) }
+                for _ in 0..<80 {
+                    let more = (0..<16).map { _ in SystemRandomSource().bytes(32) }
+                    try ContactKeyRows.withdraw(routes: more, of: known.contact, in: connection)
+                }
+            }
+            #expect(try await known.alice.count("node_grant_revoked") == 1024)
+            for key in first {
+                #expect(try await known.write { try NodeGrantRows.isRevoked(key, in: $0) })
+            }
+        }
+    }
+
     /// Nobody has another contact's keys withdrawn by saying that they were a device's of its own.
     @Test(arguments: [true, false])
     func anothersKey(isFirst: Bool) async throws {
