@@ -126,10 +126,13 @@ extension Setting {
         for element in elements {
             let name = element.text.hasSuffix("*") ? String(element.text.dropLast()) : element.text
             guard element.text.utf8.count <= 15, !element.text.isEmpty,
-                name.utf8.allSatisfy({ (0x21...0x7e).contains($0) && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "*") })
+                name.utf8.allSatisfy({
+                    (0x21...0x7e).contains($0) && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "*")
+                })
             else {
                 throw Fault(
-                    .badValue, at: element.position, "\(element.text.display) in '\(id.name)' is not the name of an interface",
+                    .badValue, at: element.position,
+                    "\(element.text.display) in '\(id.name)' is not the name of an interface",
                     hint: "write \"eth0\", \"wlan0\" or \"docker*\"; ip link lists them")
             }
         }

@@ -155,7 +155,7 @@ struct AcceptFlow: Sendable {
             try SponsorRows.insertAll(contact: contact, state: state, in: connection)
             // With this key the inviter's device will come to our nodes.
             let key = InviteKeys(secret: plan.reciprocal).initiatorKey.publicKey
-            try ContactKeyRows.insert([.init(device.id, key)], of: contact, in: connection)
+            try ContactKeyRows.insert([.init(device.id, key)], of: contact, isProven: true, in: connection)
             let sync = OwnSync(state: state)
             try sync.queueCard(of: contact, in: connection)
             if let name = plan.name { try sync.name(inviter.account, name, in: connection) }

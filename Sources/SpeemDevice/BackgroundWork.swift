@@ -129,7 +129,9 @@ struct BackgroundWork: Sendable {
             case .outboxReport(let item): reports.append(item)
             case .rosterChanged: isRosterNews = true
             case .grantsChanged: areGrantsNews = true
-            case .mailWaiting, .allClear, nil: break
+            // What waits for other own devices has room again.
+            case .allClear: device.retryAll.notify()
+            case .mailWaiting, nil: break
             }
         }
         if !envelopes.isEmpty {

@@ -25,11 +25,11 @@ struct ContactRoster: Sendable {
         try OutgoingMail(state: state).revise(for: contact, roster, in: connection)
         for device in before.devices where roster.device(device.id) == nil {
             state.logger.notice("a device of contact \(contact.id) was removed")
-            // It reads nothing more, and what let it in at our nodes is withdrawn.
+            // It reads nothing more, and below what let it in at our nodes is withdrawn.
             try SessionRows.close(device: device.id, contact: contact.id, in: connection)
             try OutgoingRows.forget(device: device.id, contact: contact.id, in: connection)
-            try ContactKeyRows.withdraw(device.id, of: contact.id, in: connection)
         }
+        try ContactKeyRows.withdrawRemoved(of: contact.id, listed: roster, by: [before, roster], in: connection)
         // It may have sent to some own devices and not to others, and from now on nobody takes what it sends.
         let own = try OwnRoster.load(account: state.account, in: connection)
         try HistorySync(state: state).compare(
@@ -52,12 +52,9 @@ struct ContactRoster: Sendable {
         guard case .some(.some(let bytes)) = told else { return false }
         try connection.execute("UPDATE contact SET told_roster = NULL WHERE id = ?", .integer(contact.id))
         let known = try ContactRows.roster(of: contact, in: connection)
-        var next = known
+        let next: Roster
         do {
-            for encoded in try WireRosterChain(serializedBytes: bytes).entries {
-                let entry = try RosterEntry([UInt8](encoded))
-                if !next.contains(entry.head) { try next.append(entry) }
-            }
+            next = try Self.following(known, WireRosterChain(serializedBytes: bytes).entries)
         } catch {
             state.logger.warning(
                 "contact \(contact.id) has told a roster that does not go on from the known one: \(error)")
@@ -66,6 +63,18 @@ struct ContactRoster: Sendable {
         guard known.judge(next).isTaken else { return false }
         try take(next, of: contact, before: known, in: connection)
         return known.nodes != next.nodes
+    }
+
+    /// The known chain with the entries that somebody tells.
+    ///
+    /// - Throws: ``SpeemIdentity/IdentityError`` where they do not go on from it.
+    static func following(_ known: Roster, _ told: [Data]) throws -> Roster {
+        var next = known
+        for encoded in told {
+            let entry = try RosterEntry([UInt8](encoded))
+            if !next.contains(entry.head) { try next.append(entry) }
+        }
+        return next
     }
 }
 

@@ -58,6 +58,8 @@ struct ContactVisit: Sendable {
                 try NoticeRows.insert(.words("\(contact.name): \(alarm)"), in: connection)
             }
             try ContactRows.looked(at: contact.id, alarm: alarm, in: connection)
+            let current = try ContactRows.roster(of: contact, in: connection)
+            try ContactKeyRows.withdrawRemoved(of: contact.id, listed: current, by: [current], in: connection)
         }
     }
 

@@ -254,9 +254,10 @@ struct Courier: Sendable {
         return refusals.isEmpty
     }
 
-    /// Tries again as soon as the node says that there is room.
+    /// Tries again as soon as the node says that there is room. What an own node pushes has its reader already, and that one
+    /// would miss whatever is taken here.
     private func awaitAllClear(of contact: Contact, over connection: ClientConnection) {
-        guard listening.insert(contact.id) else { return }
+        guard !contact.isSelf, listening.insert(contact.id) else { return }
         Task {
             for await push in connection.pushes {
                 if case .allClear = push.kind { break }

@@ -86,7 +86,9 @@ extension DeviceControl {
         try await state.store.write { connection in
             let roster = try OwnRoster.load(account: state.account, in: connection)
             let entry = try DeviceNames.find(wanted, of: roster, in: connection)
-            guard try DeviceNames.free(to, of: roster, in: connection) == to else { throw DeviceError.nameTaken(to) }
+            guard try DeviceNames.free(to, of: roster, in: connection) == to else {
+                throw DeviceError.deviceNameTaken(to)
+            }
             try OwnSync(state: state).set(.deviceName(entry.id), to: Array(to.utf8), in: connection)
         }
         await settle()

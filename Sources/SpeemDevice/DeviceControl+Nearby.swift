@@ -21,7 +21,9 @@ extension DeviceControl {
             }
         }
         guard let findings = device.discovery.findings else {
-            return .object(["mode": .string("off"), "peers": .array([]), "unowned": .array([]), "strangers": .integer(0)])
+            return .object([
+                "mode": .string("off"), "peers": .array([]), "unowned": .array([]), "strangers": .integer(0),
+            ])
         }
         let state = device.state
         let peers = try await state.store.read { connection in

@@ -6,11 +6,11 @@ import SpeemTransport
 
 /// Where messages are on their way, and why.
 extension DeviceControl {
-    /// Envelopes of texts that a contact's node does not have yet, oldest first.
+    /// Texts that a contact's node does not have yet for every device, oldest first.
     func outbox() async throws -> JSON {
         let problem = await syncIfAlone()
         let rows = try await device.state.store.read { try WayRows.unstored(in: $0) }
-        var result: [String: JSON] = ["messages": .array(rows.map(\.json))]
+        var result: [String: JSON] = ["messages": .array(WayRows.perMessage(rows).map(\.json))]
         if let problem { result["problem"] = .string(problem) }
         return .object(result)
     }
@@ -103,6 +103,25 @@ enum WayRows {
                  WHERE is_self = 0 AND outgoing.state < 2 AND failure IS NULL AND keep_until_delivered = 1
                 ORDER BY outgoing.id LIMIT ?
                 """, .integer(maxCount), row: read)
+    }
+
+    /// One for each message, whichever keeps it waiting, in their order.
+    static func perMessage(_ ways: [Way]) -> [Way] {
+        var places: [[UInt8]: Int] = [:]
+        var result: [Way] = []
+        for way in ways {
+            guard let place = places[way.message] else {
+                places[way.message] = result.count
+                result.append(way)
+                continue
+            }
+            let known = result[place]
+            // Only here is less far, and words tell more than none.
+            if way.state == known.state ? known.trouble == nil && way.trouble != nil : way.state == .waiting {
+                result[place] = way
+            }
+        }
+        return result
     }
 
     static func all(of message: [UInt8], in connection: Connection) throws(StoreError) -> [Way] {

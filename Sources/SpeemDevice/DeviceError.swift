@@ -18,6 +18,8 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
     case tooManyNodes
     /// No listed device has this name.
     case unknownDevice(String, known: [String])
+    /// Several listed devices, or several that ask to be linked, have this name.
+    case ambiguousDevice(String, ids: [String])
     /// No own node has this address or key.
     case unknownNode(String, known: [String])
     /// The contact's roster lists no node.
@@ -26,6 +28,7 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
     case unknownMessage(String)
     case unknownContact(String, nearest: String?)
     case nameTaken(String)
+    case deviceNameTaken(String)
     case badName(String)
     /// A text that is empty or too long.
     case badText(String)
@@ -34,6 +37,8 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
     case alreadyContact(String)
     /// An invite that this program cannot take.
     case invite(String, hint: String?)
+    /// The home node has another branch of the roster than this device.
+    case rosterSplit
     /// The node refused.
     case refused(String)
     /// No session with the contact's device.
@@ -58,16 +63,20 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         case .hasNode: "this node belongs to this account already, or another one is being claimed"
         case .tooManyNodes: "an account has at most \(RosterEntry.maxNodes) nodes"
         case .unknownDevice(let name, _): "there is no device \"\(name)\""
+        case .ambiguousDevice(let name, _): "several devices are called \"\(name)\""
         case .unknownNode(let name, _): "there is no node \"\(name)\""
         case .contactWithoutNode(let name): "\"\(name)\" has no node"
         case .unknownMessage(let id): "there is no message \"\(id)\""
         case .unknownContact(let name, _): "there is no contact \"\(name)\""
         case .nameTaken(let name): "there is a contact \"\(name)\" already"
+        case .deviceNameTaken(let name): "there is a device \"\(name)\" already"
         case .badName(let reason): "this name cannot be used: \(reason)"
         case .badText(let reason): "this text cannot be sent: \(reason)"
         case .ownInvite: "this invite is your own: it is for somebody else"
         case .alreadyContact(let name): "\"\(name)\" is a contact already"
         case .invite(let words, _): words
+        case .rosterSplit:
+            "the account's roster has split in two: a device or the home node may be in other hands; nothing was changed"
         case .refused(let words): "the node refused: \(words)"
         case .noSession(let name): "there is no session with a device of \"\(name)\""
         case .unknownToNode(let address):
@@ -89,17 +98,20 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         case .hasNode: "speem nodes lists the account's nodes"
         case .tooManyNodes: "put a new one into the place of an old one: speem nodes replace"
         case .unknownDevice(_, let known): known.isEmpty ? nil : "the devices are: " + known.joined(separator: ", ")
+        case .ambiguousDevice(_, let ids): "name one by the beginning of its id: " + ids.joined(separator: ", ")
         case .unknownNode(_, let known): known.isEmpty ? nil : "the nodes are: " + known.joined(separator: ", ")
         case .contactWithoutNode: "it can be reached again when it has taken one"
         case .unknownMessage: "speem sent --ids and speem outbox list them"
         case .unknownContact(_, let nearest):
             nearest.map { "did you mean \"\($0)\"?" } ?? "speem contacts lists them"
         case .nameTaken: "choose another with --name"
+        case .deviceNameTaken: "choose another one"
         case .badName: "use up to 64 bytes of visible text"
         case .badText: nil
         case .ownInvite: "send it to the person you want to meet"
         case .alreadyContact: nil
         case .invite(_, let hint): hint
+        case .rosterSplit: "look at speem devices, and use the recovery words (speem recover) when one is not yours"
         case .refused: nil
         case .noSession: "wait until the contact's device has answered"
         case .unknownToNode:

@@ -86,8 +86,8 @@ enum DeviceSchema {
         // wanted_head: a head that a message named and the known chain has not. told_roster: the newest entries in the contact's
         // own words. alarm: what is wrong with the contact's chain. route, route_key, route_psk: of the own nodes to the contact;
         // route_state: RouteState. way_asked: NULL once this device has a key at the contact's nodes; else when another own
-        // device was last asked to make a way in, Unix seconds. discovery_key: what the account is recognised by on a network,
-        // with its stamp.
+        // device was last asked to make a way in, Unix seconds. unknown_routes: keys that the contact had withdrawn, and that nobody
+        // knows here. discovery_key: what the account is recognised by on a network, with its stamp.
         """
         CREATE TABLE contact (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -108,6 +108,7 @@ enum DeviceSchema {
             route BLOB, route_key BLOB, route_psk BLOB,
             route_state INTEGER NOT NULL DEFAULT 0,
             way_asked INTEGER,
+            unknown_routes INTEGER NOT NULL DEFAULT 0,
             discovery_key BLOB, discovery_counter INTEGER, discovery_device BLOB
         ) STRICT
         """,
@@ -254,10 +255,11 @@ enum DeviceSchema {
             device BLOB, envelope_id BLOB, header BLOB, body BLOB
         ) STRICT
         """,
-        // Other own devices: the oldest message that each may be given by this one, Unix milliseconds.
+        // Other own devices: the oldest message that each may be given by this one, Unix milliseconds. compared_ms: when this one
+        // last began to compare with it.
         """
         CREATE TABLE own_device (
-            device BLOB PRIMARY KEY, since_ms INTEGER NOT NULL
+            device BLOB PRIMARY KEY, since_ms INTEGER NOT NULL, compared_ms INTEGER
         ) STRICT, WITHOUT ROWID
         """,
         // Exchanges of messages with other own devices that this one began. total: messages of the other one. asked_ms: when the
@@ -283,9 +285,13 @@ enum DeviceSchema {
             device BLOB NOT NULL REFERENCES history (device) ON DELETE CASCADE, message INTEGER NOT NULL,
             PRIMARY KEY (device, message)
         ) STRICT, WITHOUT ROWID
-        """,  // Envelopes whose sender is not known yet: they stay on the node for a while.
+        """,
+        // Envelopes whose sender is not known yet: they stay on the node for a while. asked: when its account's roster was last
+        // asked for.
         """
-        CREATE TABLE early_envelope (hash BLOB PRIMARY KEY, made INTEGER NOT NULL) STRICT, WITHOUT ROWID
+        CREATE TABLE early_envelope (
+            hash BLOB PRIMARY KEY, made INTEGER NOT NULL, asked INTEGER
+        ) STRICT, WITHOUT ROWID
         """,
         // made: Unix seconds. signed_epoch, signed_number: the signed prekey of a message that begins a session.
         """

@@ -88,7 +88,9 @@ enum DiscoveryRows {
         guard share.counter <= Stamp.maxCounter + 1 else { return false }
         let stamp = Stamp(counter: share.counter, device: try DeviceID([UInt8](share.device)))
         if let known = try card(of: contact, in: connection) {
-            guard try Stamp(counter: known.counter, device: DeviceID([UInt8](known.device))) < stamp else { return false }
+            guard try Stamp(counter: known.counter, device: DeviceID([UInt8](known.device))) < stamp else {
+                return false
+            }
         }
         try connection.execute(
             "UPDATE contact SET discovery_key = ?, discovery_counter = ?, discovery_device = ? WHERE id = ?",

@@ -30,6 +30,10 @@ struct HistorySync: Sendable {
     /// than a node keeps envelopes. What was exchanged by then is found to be there, so asking anew costs little.
     private static let patience: Int64 = 3 * 86_400_000
 
+    /// Milliseconds after which two devices compare all the same: a node that lost something and went on before anybody looked
+    /// is noticed by nobody.
+    private static let interval: Int64 = 7 * 86_400_000
+
     // MARK: Asking
 
     /// The device that has linked this one says which of its history may be had. Nobody else has a say: a device that
@@ -50,7 +54,13 @@ struct HistorySync: Sendable {
         }
     }
 
-    /// Begins anew what was not answered for too long.
+    /// The same, and all registers: what was lost may have been one of these.
+    func compareAll(with devices: [DeviceID], now: Int64, in connection: Connection) throws {
+        for device in devices { try OwnSync(state: state).queueRegisters(to: device, in: connection) }
+        try compare(with: devices, now: now, in: connection)
+    }
+
+    /// Begins anew what was not answered for too long, and what was not compared for long.
     func resume(now: Int64, in connection: Connection) throws {
         let due = try connection.query(
             "SELECT device, since_ms FROM history WHERE asked_ms <> 0 AND abs(?1 - asked_ms) > ?2", .integer(now),
@@ -60,6 +70,17 @@ struct HistorySync: Sendable {
             let device = try DeviceError.stored("a device") { try DeviceID(row.device) }
             try begin(since: row.since, with: device, now: now, in: connection)
         }
+        // The time counts from when a device was first seen.
+        try connection.execute("UPDATE own_device SET compared_ms = ? WHERE compared_ms IS NULL", .integer(now))
+        let old = try connection.query(
+            """
+            SELECT device FROM own_device WHERE abs(?1 - compared_ms) > ?2
+                AND NOT EXISTS (SELECT 1 FROM history WHERE history.device = own_device.device AND asked_ms <> 0)
+            """, .integer(now), .integer(Self.interval)
+        ) { row throws(StoreError) in try row.blob(0) }
+        try compareAll(
+            with: old.map { bytes in try DeviceError.stored("a device") { try DeviceID(bytes) } }, now: now,
+            in: connection)
     }
 
     /// Begins a new exchange. One that is going on with the device ends, and its time is taken over.
@@ -73,6 +94,8 @@ struct HistorySync: Sendable {
         try connection.execute(
             "INSERT INTO history (device, session, since_ms, asked_ms) VALUES (?, ?, ?, ?)", .blob(device.bytes),
             .blob(session), .integer(since), .integer(now))
+        try connection.execute(
+            "UPDATE own_device SET compared_ms = ? WHERE device = ?", .integer(now), .blob(device.bytes))
         let items = try itemsWithIDs(since: since, salt: session, in: connection).map(\.item)
         try ask(
             Exchange(device: device, session: session, since: since), Reconciler(ItemSet(items)).begin(), in: connection
@@ -214,7 +237,9 @@ struct HistorySync: Sendable {
         let message =
             round.message.isEmpty ? [] : try Reconciler(ItemSet(items.map(\.item))).answer([UInt8](round.message))
         let wanted = Set(round.wanted.prefix(Limits.reconcileWanted))
-        let found = items.filter { wanted.contains($0.item.id) }
+        var found = items.filter { wanted.contains($0.item.id) }.map { (id: $0.item.id, message: $0.message) }
+        let changed = wanted.subtracting(found.map(\.id))
+        if !changed.isEmpty { found += try withEarlierMarks(changed, since: since, salt: session, in: connection) }
         let given = try sendMessages(found.map(\.message), to: device, in: connection)
         try send(
             .with {
@@ -222,7 +247,7 @@ struct HistorySync: Sendable {
                 $0.sinceUnixMs = round.sinceUnixMs
                 $0.answer = true
                 $0.message = Data(message)
-                $0.wanted = found.dropFirst(given).map(\.item.id)
+                $0.wanted = found.dropFirst(given).map(\.id)
                 $0.total = UInt64(items.count)
             }, to: device, in: connection)
     }
@@ -266,15 +291,45 @@ struct HistorySync: Sendable {
             "SELECT id, message_id, sent_ms, state, deleted FROM message WHERE sent_ms >= ?", .integer(since)
         ) { row throws(StoreError) in
             let state = MessageState(rawValue: try row.integer(3)) ?? .unread
-            // On its way, or not yet: what another device of the account has heard of it does not count.
-            let progress = max(state.progress, .stored).rawValue
-            let marks = progress | (state == .read ? 0x40 : 0) | (try row.flag(4) ? 0x80 : 0)
+            let marks = Self.marks(progress: state.progress, seen: state == .read, deleted: try row.flag(4))
             return (
                 ReconciliationItem(
                     time: UInt64(clamping: try row.integer(2)), salt: salt, content: try row.blob(1) + [marks]),
                 try row.integer(0)
             )
         }
+    }
+
+    /// On its way, or not yet: what another device of the account has heard of it does not count.
+    private static func marks(progress: MessageRecord.Progress, seen: Bool, deleted: Bool) -> UInt8 {
+        max(progress, .stored).rawValue | (seen ? 0x40 : 0) | (deleted ? 0x80 : 0)
+    }
+
+    /// All that a message may have been marked with.
+    private static let allMarks: [(outgoing: Bool, marks: UInt8)] = [false, true].flatMap { deleted in
+        [MessageRecord.Progress.stored, .delivered, .read].map {
+            (outgoing: true, marks: marks(progress: $0, seen: false, deleted: deleted))
+        } + [false, true].map { (outgoing: false, marks: marks(progress: .none, seen: $0, deleted: deleted)) }
+    }
+
+    /// Messages that the other device has asked for as they were when they were listed: they were read, delivered or deleted
+    /// since.
+    private func withEarlierMarks(
+        _ wanted: Set<UInt64>, since: Int64, salt: [UInt8], in connection: Connection
+    ) throws(StoreError) -> [(id: UInt64, message: Int64)] {
+        var found: [(id: UInt64, message: Int64)] = []
+        try connection.forEach(
+            "SELECT id, message_id, sent_ms, outgoing FROM message WHERE sent_ms >= ?", .integer(since)
+        ) { row throws(StoreError) in
+            let (message, id, time) = (try row.integer(0), try row.blob(1), UInt64(clamping: try row.integer(2)))
+            let isOutgoing = try row.flag(3)
+            for (outgoing, marks) in Self.allMarks where outgoing == isOutgoing {
+                let item = ReconciliationItem(time: time, salt: salt, content: id + [marks])
+                if wanted.contains(item.id) { found.append((item.id, message)) }
+            }
+            return found.count < wanted.count ? .next : .stop
+        }
+        return found
     }
 }
 

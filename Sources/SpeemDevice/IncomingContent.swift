@@ -177,7 +177,7 @@ extension IncomingMail {
         _ contact: Int64, by invite: OwnInvite, device: DeviceID, in connection: Connection
     ) throws {
         let key = InviteKeys(secret: invite.secret).initiatorKey.publicKey
-        try ContactKeyRows.insert([.init(device, key)], of: contact, in: connection)
+        try ContactKeyRows.insert([.init(device, key)], of: contact, isProven: true, in: connection)
         if try RouteRows.find(contact, in: connection) == nil {
             try RouteRows.make(contact, random: state.random, in: connection)
         }

@@ -146,25 +146,47 @@ struct IncomingMail: Sendable {
     /// Seconds that an early envelope is waited for: then it is refused.
     private static let earlyRetention: Int64 = 14 * 24 * 3600
 
+    /// Seconds between asking for what an early envelope names and asking again: each look at it ends with another one.
+    private static let earlyPatience: Int64 = 60
+
     /// Leaves an early envelope on the node, for a while.
     private func keep(_ early: Early, _ hash: [UInt8], in connection: Connection) throws -> Opened {
-        let made = try connection.first("SELECT made FROM early_envelope WHERE hash = ?", .blob(hash)) {
-            row throws(StoreError) in try row.integer(0)
+        let known = try connection.first("SELECT made, asked FROM early_envelope WHERE hash = ?", .blob(hash)) {
+            row throws(StoreError) in (made: try row.integer(0), asked: try row.optionalInteger(1))
         }
         let count = try connection.first("SELECT count(*) FROM early_envelope") { row throws(StoreError) in
             try row.integer(0)
         }
-        guard now - (made ?? now) <= Self.earlyRetention else { return try reject(early, hash, in: connection) }
-        if made == nil, count ?? 0 < Self.maxEarly {
+        guard now - (known?.made ?? now) <= Self.earlyRetention else { return try reject(early, hash, in: connection) }
+        guard known != nil || count ?? 0 < Self.maxEarly else { return (.kept(early.description), nil) }
+        if known == nil {
             try connection.execute(
                 "INSERT INTO early_envelope (hash, made) VALUES (?, ?)", .blob(hash), .integer(now))
         }
         // Anybody may say that it is one of the own devices; whether the own roster has changed is seen at the own nodes.
-        if let (contact, head) = early.wanted, try ContactRows.own(in: connection).id != contact {
-            try ContactRows.want(head, of: contact, in: connection)
-            try ContactRows.told(early.told, by: contact, in: connection)
+        if let (contact, head) = early.wanted, try ContactRows.own(in: connection).id != contact,
+            known?.asked.map({ abs(now - $0) > Self.earlyPatience }) ?? true
+        {
+            try connection.execute(
+                "UPDATE early_envelope SET asked = ? WHERE hash = ?", .integer(now), .blob(hash))
+            try lookForRoster(of: contact, head, told: early.told, in: connection)
         }
         return (.kept(early.description), nil)
+    }
+
+    /// Anybody may say that it is one of the contact's devices, too: what it names and tells counts where devices that are
+    /// known have signed it. Else the chain is fetched, and nobody is blamed when it has no such entry.
+    private func lookForRoster(
+        of id: Int64, _ head: RosterHead, told: [Data], in connection: Connection
+    ) throws {
+        guard let contact = try ContactRows.find(id, in: connection) else { return }
+        let known = try ContactRows.roster(of: contact, in: connection)
+        if let next = try? ContactRoster.following(known, told), next.contains(head) {
+            try ContactRows.want(head, of: id, in: connection)
+            try ContactRows.told(told, by: id, in: connection)
+        } else if contact.wantedHead == nil {
+            try ContactRows.want(known.head, of: id, in: connection)
+        }
     }
 
     /// A new session with the sender begins with our next word, and its own next one follows there; once for a session.

@@ -146,14 +146,7 @@ public struct Joining: Sendable {
         } catch {
             throw DeviceError.invite("the node serves another roster than the invite promises: \(error)", hint: nil)
         }
-        try await state.store.write { connection in
-            let known = try connection.query("SELECT encoded FROM roster_entry ORDER BY sequence") {
-                row throws(StoreError) in try row.blob(0)
-            }
-            guard known.count <= roster.entries.count else { return }
-            try connection.execute("DELETE FROM roster_entry")
-            for entry in roster.entries { try OwnRoster.insert(entry, in: connection) }
-        }
+        try await state.store.write { try LinkAttempt.take(roster, in: $0) }
     }
 
     /// Seals the request to the device that made the invite.
@@ -286,6 +279,23 @@ struct LinkAttempt: Sendable {
         try connection.execute(
             "UPDATE link SET device = ?, envelope_id = ?, header = ?, body = ?", .blob(envelope.device),
             .blob(envelope.envelopeID), .blob(envelope.header), .blob(envelope.body))
+    }
+
+    /// Takes a chain where it goes on from the one that was fetched before.
+    static func take(_ roster: Roster, in connection: Connection) throws {
+        let entries = try connection.query("SELECT encoded FROM roster_entry ORDER BY sequence") {
+            row throws(StoreError) in try row.blob(0)
+        }
+        if !entries.isEmpty {
+            let known = try DeviceError.stored("a roster") { try Roster(verifying: entries, account: roster.account) }
+            switch known.judge(roster) {
+            case .newer, .forkThatWins: break
+            case .same, .older: return
+            case .forkThatLoses: throw DeviceError.rosterSplit
+            }
+        }
+        try connection.execute("DELETE FROM roster_entry")
+        for entry in roster.entries { try OwnRoster.insert(entry, in: connection) }
     }
 
     /// The device is listed: nothing is left to ask for.

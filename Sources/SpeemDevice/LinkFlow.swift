@@ -42,7 +42,10 @@ struct LinkFlow: Sendable {
         let matches = pending.filter {
             $0.name == name || (!name.isEmpty && Hex.encode($0.device.id.bytes).hasPrefix(name.lowercased()))
         }
-        guard matches.count == 1, let only = matches.first else {
+        guard matches.count < 2 else {
+            throw DeviceError.ambiguousDevice(name, ids: matches.map { Hex.encode($0.device.id.bytes.prefix(4)) })
+        }
+        guard let only = matches.first else {
             throw DeviceError.unknownDevice(name, known: pending.map(\.name))
         }
         return only

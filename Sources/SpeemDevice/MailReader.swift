@@ -69,7 +69,9 @@ struct MailReader: Sendable {
     ///
     /// - Parameter also: in the same transaction.
     /// - Returns: false when it can be judged only when more is known.
-    func takeDirect(_ envelope: WireEnvelope, also: @escaping @Sendable (Connection) throws -> Void) async throws -> Bool {
+    func takeDirect(_ envelope: WireEnvelope, also: @escaping @Sendable (Connection) throws -> Void) async throws
+        -> Bool
+    {
         let incoming = IncomingMail(state: state, now: clock.seconds())
         let events = try await state.store.write { connection in
             try also(connection)

@@ -93,6 +93,9 @@ struct NodeVisit: Sendable {
             try OutgoingRows.requeue(node: key, in: connection)
             // What it had taken for own devices may be gone, too.
             let others = try OwnRoster.load(account: state.account, in: connection).devices.map(\.id)
+            for device in others where device != state.id {
+                try OwnSync(state: state).queueState(to: device, in: connection)
+            }
             try HistorySync(state: state).compare(
                 with: others.filter { $0 != state.id }, now: WallClock.system.milliseconds(), in: connection)
             for contact in try ContactRows.all(in: connection) {
@@ -157,7 +160,9 @@ struct NodeVisit: Sendable {
         let judgement = try await flow.fetch(over: connection)
         // A branch that the account key signed wins there, too.
         if case .forkThatLoses(let after) = judgement {
-            try await append(Array(roster.entries[Int(clamping: after)...]), over: connection)
+            // As it is now: it was judged after the node had answered, and may be another one since.
+            let current = try await state.roster()
+            try await append(Array(current.entries.dropFirst(Int(clamping: after))), over: connection)
         }
     }
 

@@ -78,10 +78,20 @@ enum DeviceNames {
         return name
     }
 
-    /// The listed device of this name; an unambiguous beginning of a name is enough.
+    /// Digits of an id that name a device at the least.
+    private static let idDigits = 4
+
+    /// The listed device of this name, or whose id begins so; an unambiguous beginning of a name is enough. Two devices that
+    /// were named at the same moment may have the same name.
     static func find(_ name: String, of roster: Roster, in connection: Connection) throws -> DeviceEntry {
         let named = try roster.devices.map { (entry: $0, name: try Self.name(of: $0.id, in: connection)) }
-        if let exact = named.first(where: { $0.name == name }) { return exact.entry }
+        let exact = named.filter { $0.name == name }
+        if exact.count == 1, let only = exact.first { return only.entry }
+        guard exact.isEmpty else {
+            throw DeviceError.ambiguousDevice(name, ids: exact.map { Hex.encode($0.entry.id.bytes.prefix(4)) })
+        }
+        let begun = named.filter { Hex.encode($0.entry.id.bytes).hasPrefix(name.lowercased()) }
+        if name.count >= idDigits, begun.count == 1, let only = begun.first { return only.entry }
         let similar = named.filter { !name.isEmpty && $0.name.lowercased().hasPrefix(name.lowercased()) }
         if similar.count == 1, let only = similar.first { return only.entry }
         throw DeviceError.unknownDevice(name, known: named.map(\.name))

@@ -72,6 +72,12 @@ struct OwnSync: Sendable {
             let card = try card(of: contact, in: connection)
             try mail.queueSync(.with { $0.contacts = [card] }, only: device, in: connection)
         }
+        try queueRegisters(to: device, in: connection)
+    }
+
+    /// All registers, for one device: of those that it knows it keeps the newer.
+    func queueRegisters(to device: DeviceID, in connection: Connection) throws {
+        let mail = OutgoingMail(state: state)
         var registers = try RegisterRows.all(in: connection)[...]
         while !registers.isEmpty {
             let part = registers.prefix(Self.registersAtOnce)

@@ -48,12 +48,16 @@ public enum Recovery {
         do {
             let state = try await DeviceState.load(store: store, logger: logger)
             guard state.account == account.publicKey else {
-                throw DeviceError.invite("this device belongs to another account than the words", hint: nil)
+                throw DeviceError.invite(
+                    "this device belongs to another account than the words",
+                    hint: "check the words; or sign in with a data folder of its own")
             }
             let connections = NodeConnections(state: state, group: group, clock: clock)
             do {
                 let roster = try await list(state, account, node, others, connections)
-                try await store.write { try keep(roster, account, name: name, state: state, now: clock.milliseconds(), in: $0) }
+                try await store.write {
+                    try keep(roster, account, name: name, state: state, now: clock.milliseconds(), in: $0)
+                }
             } catch {
                 await connections.shutDown()
                 throw error

@@ -20,7 +20,7 @@ struct RosterEffects: Sendable {
             try welcome(device, after, now: now, in: connection)
         }
         // What a removed device sent last may have reached some own devices and not others.
-        try HistorySync(state: state).compare(
+        try HistorySync(state: state).compareAll(
             with: RosterWatch.compares(state.id, old: before, new: after, own: after), now: now, in: connection)
         let mine = steps.filter { isMine($1) }
         guard !mine.isEmpty else { return }

@@ -53,7 +53,7 @@ struct RosterFlow: Sendable {
                 guard refusal.code == .rosterConflict else { throw RefusalError(refusal) }
                 let index = roster.entries.firstIndex { $0.head.bytes == [UInt8](refusal.head) }
                 missing = index.map { roster.entries[($0 + 1)...].map { Data($0.encoded) } } ?? []
-                if index == nil { try await fetch(over: home) }
+                if index == nil, case .forkThatLoses = try await fetch(over: home) { throw DeviceError.rosterSplit }
                 continue
             }
             var next = roster

@@ -26,7 +26,8 @@ public enum DiscoveryProblem: Sendable, Equatable, CustomStringConvertible {
             "install dbus and avahi-daemon, or set discovery.mode = \"off\"; configured addresses work without"
         case .noDaemon:
             "start it with: systemctl start avahi-daemon; or set discovery.mode = \"off\"; configured addresses work without"
-        case .refused: "look at /etc/avahi/avahi-daemon.conf: disable-publishing and objects-per-client-max are in the way"
+        case .refused:
+            "look at /etc/avahi/avahi-daemon.conf: disable-publishing and objects-per-client-max are in the way"
         case .failed: "it is tried again; speem doctor looks closer"
         }
     }

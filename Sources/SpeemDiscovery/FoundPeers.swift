@@ -70,8 +70,11 @@ struct FoundPeers: Sendable {
     /// The addresses of those who were recognised, by their static keys, the newest first.
     var peers: [[UInt8]: [FoundAddress]] {
         var peers: [[UInt8]: [FoundAddress]] = [:]
-        for case (let place, .peer(let key, _, let address)) in places where doubts[place].map({ $0.until <= filled }) ?? true {
-            if peers[key]?.contains(where: { $0.address == address.address }) != true { peers[key, default: []].append(address) }
+        for case (let place, .peer(let key, _, let address)) in places
+        where doubts[place].map({ $0.until <= filled }) ?? true {
+            if peers[key]?.contains(where: { $0.address == address.address }) != true {
+                peers[key, default: []].append(address)
+            }
         }
         return peers.mapValues { $0.sorted { ($1.since, $0.address) < ($0.since, $1.address) } }
     }

@@ -94,7 +94,9 @@ final class NodeDiscovery: Sendable {
     /// Who is here, for the owner: nodes by the beginning of their keys, because nothing else is known of them.
     var report: JSON {
         guard let discovery else {
-            return .object(["mode": .string("off"), "peers": .array([]), "unowned": .array([]), "strangers": .integer(0)])
+            return .object([
+                "mode": .string("off"), "peers": .array([]), "unowned": .array([]), "strangers": .integer(0),
+            ])
         }
         let peers = discovery.peers.sorted { Hex.encode($0.key) < Hex.encode($1.key) }.flatMap { key, addresses in
             addresses.map { found in
@@ -116,7 +118,8 @@ final class NodeDiscovery: Sendable {
     private static func json(_ found: FoundAddress, _ members: [String: JSON]) -> JSON {
         .object(
             members.merging([
-                "address": .string(found.address), "interface": .string(found.interface), "since": .integer(found.since),
+                "address": .string(found.address), "interface": .string(found.interface),
+                "since": .integer(found.since),
             ]) { $1 })
     }
 

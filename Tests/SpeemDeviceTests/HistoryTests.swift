@@ -135,6 +135,54 @@ struct HistoryTests {
         }
     }
 
+    /// Messages that are read, delivered or deleted between the list and the request for them come all the same.
+    @Test func marksThatChangeMeanwhile() async throws {
+        try await Mesh.with { mesh in
+            let family = try await family(mesh, count: 300)
+            try await link(family, since: 0, now: 10_000_000, mesh)
+            let pair = [family.old, family.new]
+            while try await family.new.count("history_want WHERE asked = 1") == 0 {
+                for device in pair { try await mesh.post(device) }
+                for device in pair { try await mesh.read(device) }
+            }
+            #expect(try await family.new.texts().count < 300)
+            try await family.old.write { connection in
+                try connection.execute("UPDATE message SET state = 15 WHERE outgoing = 1")
+                try connection.execute("UPDATE message SET deleted = 1, text = '' WHERE id % 7 = 0")
+            }
+            try await mesh.settle(pair)
+            #expect(try await family.new.count("message") == 300)
+            #expect(try await family.new.texts() == family.old.texts())
+            #expect(try await family.new.count("message WHERE state = 15") == 100)
+            #expect(try await family.new.count("history_want") == 0)
+        }
+    }
+
+    /// Something was lost, and nobody has noticed: a week later it is found.
+    @Test func onceInAWhile() async throws {
+        try await Mesh.with { mesh in
+            let family = try await family(mesh, count: 50)
+            try await family.other.write { try $0.execute("DELETE FROM message WHERE id = 7") }
+            let pair = [family.old, family.other]
+            let day: Int64 = 86_400_000
+            func look(_ time: Int64) async throws -> Int64 {
+                let state = family.other.state
+                try await family.other.write { try HistorySync(state: state).resume(now: time, in: $0) }
+                let begun = try await family.other.count("history WHERE asked_ms <> 0")
+                try await mesh.settle(pair)
+                return begun
+            }
+            #expect(try await look(100 * day) == 0)
+            #expect(try await look(106 * day) == 0)
+            #expect(try await family.other.count("message") == 49)
+            #expect(try await look(108 * day) == 1)
+            #expect(try await family.other.texts() == family.old.texts())
+            #expect(try await family.other.count("message") == 50)
+            #expect(try await look(109 * day) == 0)
+            #expect(try await family.other.count("history WHERE asked_ms <> 0") == 0)
+        }
+    }
+
     @Test func someDaysOfIt() async throws {
         try await Mesh.with { mesh in
             let family = try await family(mesh, count: 100)

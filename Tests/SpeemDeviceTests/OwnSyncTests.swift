@@ -108,6 +108,29 @@ struct OwnSyncTests {
         }
     }
 
+    /// A device is removed that had told only one of the others: those make up for it, also for what is no message.
+    @Test func aRegisterThatOnlySomeHaveHeard() async throws {
+        try await Mesh.with { mesh in
+            let alice = try await mesh.account("a1", "a2", "a3")
+            let (one, two, three) = (alice.devices[0], alice.devices[1], alice.devices[2])
+            let state = three.state
+            try await three.write { try OwnSync(state: state).set(.setting("x"), to: [1], in: $0) }
+            try await mesh.post(three)
+            mesh.mail[two.id] = nil
+            try await mesh.read(one)
+            #expect(try await registers(one).count == 1)
+            let genesis = try await one.state.roster().newest
+            let entry = try RosterEntry.next(
+                after: genesis, signedBy: one.state.local.keys,
+                devices: [one, two].map(\.state.local.keys.entry), nodes: genesis.nodes)
+            try await mesh.append(entry, to: alice.devices, now: 3)
+            mesh.mail[three.id] = nil
+            try await mesh.settle([one, two])
+            try await expectSame([one, two], mesh)
+            #expect(try await registers(two).count == 1)
+        }
+    }
+
     /// Two devices give two contacts one name at the same moment: both show the same one under each name.
     @Test func oneNameForTwo() async throws {
         for order in [[0, 1], [1, 0]] {

@@ -90,6 +90,13 @@ struct RosterFlowTests {
             for _ in 0..<3 { try await pair.alice.sync() }
             #expect(try await pair.alice.roster() == before)
             #expect(try await pair.alice.notices().count { $0.contains("split in two") } == 1)
+            // Whoever wants to change it now is told why that cannot be.
+            try await pair.alice.open { device in
+                let flow = RosterFlow(state: device.state, connections: device.connections)
+                await #expect(throws: DeviceError.rosterSplit) {
+                    try await flow.change(.addDevice(DeviceKeys(random: device.state.random).entry))
+                }
+            }
         }
     }
 

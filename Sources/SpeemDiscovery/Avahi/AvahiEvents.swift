@@ -49,7 +49,8 @@ enum AvahiCallbacks {
             guard flags.rawValue & AVAHI_LOOKUP_RESULT_OUR_OWN.rawValue == 0, let name,
                 let text = String(validatingCString: name)
             else { return }
-            let place = ServicePlace(interface: interface, isIPv6: proto == AvahiProtocol(AVAHI_PROTO_INET6), name: text)
+            let place = ServicePlace(
+                interface: interface, isIPv6: proto == AvahiProtocol(AVAHI_PROTO_INET6), name: text)
             events.append(event == AVAHI_BROWSER_NEW ? .appeared(place) : .disappeared(place))
         case AVAHI_BROWSER_FAILURE:
             let client = browser.flatMap { avahi_service_browser_get_client($0) }

@@ -36,7 +36,9 @@ final class AvahiPublisher {
         retry = nil
         let wanted = publications.first
         for (index, group) in groups {
-            guard wanted != group.publication || now >= group.due || !interfaces.contains(group.interface) else { continue }
+            guard wanted != group.publication || now >= group.due || !interfaces.contains(group.interface) else {
+                continue
+            }
             avahi_entry_group_free(group.group)
             groups[index] = nil
         }
@@ -52,7 +54,8 @@ final class AvahiPublisher {
     }
 
     private func publish(
-        _ publication: Publication, on interface: NetworkInterface, client: OpaquePointer, events: AvahiEvents, now: Double
+        _ publication: Publication, on interface: NetworkInterface, client: OpaquePointer, events: AvahiEvents,
+        now: Double
     ) -> Int32? {
         guard let group = avahi_entry_group_new(client, AvahiCallbacks.group, events.pointer) else {
             return avahi_client_errno(client)
@@ -63,7 +66,8 @@ final class AvahiPublisher {
         defer { avahi_string_list_free(txt) }
         // Without the cookie, which is the same for as long as avahi-daemon runs.
         var error = avahi_entry_group_add_service_strlst(
-            group, interface.index, settings.avahiProtocol, AVAHI_PUBLISH_NO_COOKIE, name, ServiceRecord.type, nil, nil, publication.port, txt)
+            group, interface.index, settings.avahiProtocol, AVAHI_PUBLISH_NO_COOKIE, name, ServiceRecord.type, nil, nil,
+            publication.port, txt)
         if error >= 0 { error = avahi_entry_group_commit(group) }
         guard error >= 0 else {
             avahi_entry_group_free(group)

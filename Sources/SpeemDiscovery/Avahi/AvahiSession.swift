@@ -56,7 +56,8 @@ final class AvahiSession {
     func browse() throws(AvahiError) {
         guard isRunning, browser == nil else { return }
         browser = avahi_service_browser_new(
-            client, AvahiIfIndex(AVAHI_IF_UNSPEC), settings.avahiProtocol, ServiceRecord.type, ServiceRecord.domain, AVAHI_LOOKUP_USE_MULTICAST,
+            client, AvahiIfIndex(AVAHI_IF_UNSPEC), settings.avahiProtocol, ServiceRecord.type, ServiceRecord.domain,
+            AVAHI_LOOKUP_USE_MULTICAST,
             AvahiCallbacks.browser, events.pointer)
         if browser == nil { throw AvahiError(code: avahi_client_errno(client)) }
     }

@@ -42,7 +42,8 @@ final class AvahiThread {
     /// Starts the thread; it ends when the board is closed.
     ///
     /// - Returns: false when the system refuses it.
-    static func start(board: DiscoveryBoard, settings: DiscoverySettings, ended: @escaping @Sendable () -> Void) -> Bool {
+    static func start(board: DiscoveryBoard, settings: DiscoverySettings, ended: @escaping @Sendable () -> Void) -> Bool
+    {
         let body = ThreadBody {
             if let thread = AvahiThread(board: board, settings: settings) {
                 thread.run()

@@ -180,7 +180,7 @@ extension WireRequest {
         case .prekeyTake: 3 * Limits.prekeyBytes
         case .deposit, .acknowledge, .rosterAppend, .prekeyUpload, .inviteRegister, .redeem, .claim, .nodeStatus,
             .grantRevoke, .grantPut, .nodeReset, .routeRegister, .routeAdd, .routeRemove, .outboxPut,
-            .outboxAcknowledge, .ping, nil:
+            .outboxAcknowledge, .discoverySet, .ping, nil:
             0
         }
     }

@@ -3,7 +3,8 @@ import SpeemTransport
 
 struct OutboxCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "outbox", abstract: "List messages that no node of their contact has yet.")
+        commandName: "outbox",
+        abstract: "List messages that are not at a node of their contact yet for each of its devices.")
 
     @OptionGroup var options: GlobalOptions
 
