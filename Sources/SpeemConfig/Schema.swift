@@ -99,20 +99,20 @@ enum Schema {
         Setting(
             .device, "listen", for: [.device],
             .addresses(\.deviceListen, in: 0...16, remote: false, default: [HostPort(host: "::", port: 0)]),
-            "Where to take messages from devices on the same network; port 0 is any free port, and [] nowhere"),
+            "Where to take messages from devices on the same network; port 0 is any; []: nowhere"),
 
         Setting(
             .discovery, "mode", for: both, .choice(\.discoveryMode, of: ["private", "off"], default: "private"),
             "Find known peers on the same network, over avahi-daemon; strangers cannot tell who is here"),
         Setting(
             .discovery, "interfaces", for: both, .interfaces(\.discoveryInterfaces, maximum: 16),
-            "The network interfaces to do it on; empty: all but the loopback; a '*' at the end stands for anything"),
+            "The network interfaces to use; empty: all but the loopback; 'eth*' is all that begin so"),
         Setting(
             .discovery, "avoid", for: both, .interfaces(\.discoveryAvoid, maximum: 16),
-            "Network interfaces never to do it on"),
+            "Network interfaces not to use"),
         Setting(
             .discovery, "ip", for: both, .choice(\.discoveryIP, of: ["any", "ipv4", "ipv6"], default: "any"),
-            "The kind of addresses to do it with"),
+            "The kind of addresses to use"),
 
         Setting(
             .store, "key_file", for: both,

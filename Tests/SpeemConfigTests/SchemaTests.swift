@@ -67,8 +67,8 @@ struct SchemaTests {
 
     @Test("tables and keys are those of the role")
     func roles() {
-        #expect(Schema.tables(for: .node) == [.listen, .mailbox, .claim, .limits, .store, .control, .log])
-        #expect(Schema.tables(for: .device) == [.invite, .device, .store, .control, .log])
+        #expect(Schema.tables(for: .node) == [.listen, .mailbox, .claim, .limits, .discovery, .store, .control, .log])
+        #expect(Schema.tables(for: .device) == [.invite, .device, .discovery, .store, .control, .log])
         #expect(Schema.tables(for: nil) == Setting.Table.allCases.filter { $0 != .top })
         #expect(Schema.settings(in: .top, for: .device).map(\.name) == ["role", "data", "name"])
         #expect(Schema.settings(in: .mailbox, for: .device).isEmpty)
