@@ -147,6 +147,7 @@ struct AcceptFlow: Sendable {
             let header = try session.seal(
                 body, from: state.local, heads: MessageHeads(sender: own.head, recipient: roster.head),
                 random: state.random)
+            try ContactRemoval(state: state).welcomeBack(inviter.account, in: connection)
             let contact = try ContactRows.insert(
                 account: inviter.account, name: plan.name ?? "", state: .requested,
                 initiator: plan.permanent, roster: roster, in: connection)

@@ -110,6 +110,22 @@ enum ContactKeyRows {
         ) { row throws(StoreError) in try row.integer(0) } != nil
     }
 
+    /// The contact is none any more: all its keys are to be withdrawn at the own nodes.
+    static func withdrawAll(of contact: Int64, in connection: Connection) throws(StoreError) {
+        for key in try all(of: contact, in: connection) {
+            try NodeGrantRows.revoke([UInt8](key.oneTimeKey), in: connection)
+        }
+        try NodeGrantRows.changed(in: connection)
+    }
+
+    /// The one-time keys from which come the grants of contacts that are blocked.
+    static func blocked(in connection: Connection) throws(StoreError) -> Set<[UInt8]> {
+        Set(
+            try connection.query(
+                "SELECT one_time_key FROM contact_key JOIN contact ON contact.id = contact WHERE blocked = 1"
+            ) { row throws(StoreError) in try row.blob(0) })
+    }
+
     /// The device is not listed any more: its keys are to be withdrawn at the own nodes.
     private static func withdraw(
         _ device: DeviceID, of contact: Int64, in connection: Connection

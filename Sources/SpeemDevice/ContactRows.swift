@@ -33,12 +33,15 @@ struct Contact: Sendable {
     let alarm: String?
     /// A head that a message has named, and that the known roster does not have.
     let wantedHead: [UInt8]?
+    /// The person wants to hear nothing of the contact.
+    let isBlocked: Bool
 }
 
 /// Contacts in the store.
 enum ContactRows {
     private static let columns = """
-        SELECT id, account, name, state, verified, initiator, problem, is_self, alarm, wanted_head FROM contact
+        SELECT id, account, name, state, verified, initiator, problem, is_self, alarm, wanted_head, blocked
+        FROM contact
         """
 
     /// All contacts, without the account itself.
@@ -84,14 +87,14 @@ enum ContactRows {
 
     private typealias Fields = (
         id: Int64, account: [UInt8], name: String, state: Int64, verified: Bool, initiator: Int64, problem: String?,
-        isSelf: Bool, alarm: String?, wantedHead: [UInt8]?
+        isSelf: Bool, alarm: String?, wantedHead: [UInt8]?, isBlocked: Bool
     )
 
     private static func read(_ row: Row) throws(StoreError) -> Fields {
         (
             try row.integer(0), try row.blob(1), try row.text(2), try row.integer(3), try row.flag(4),
             try row.integer(5), try row.optionalText(6), try row.flag(7), try row.optionalText(8),
-            try row.optionalBlob(9)
+            try row.optionalBlob(9), try row.flag(10)
         )
     }
 
@@ -100,7 +103,7 @@ enum ContactRows {
             id: fields.id, account: try DeviceError.stored("a contact") { try AccountPublicKey(fields.account) },
             name: fields.name, state: Contact.State(rawValue: fields.state) ?? .requested,
             isVerified: fields.verified, initiator: fields.initiator, problem: fields.problem, isSelf: fields.isSelf,
-            alarm: fields.alarm, wantedHead: fields.wantedHead)
+            alarm: fields.alarm, wantedHead: fields.wantedHead, isBlocked: fields.isBlocked)
     }
 
     /// Adds a contact; `name` is what the person chose, else `claimed` is what the other side calls itself.

@@ -13,6 +13,7 @@ extension DeviceControl {
             throw ControlError.invalidParameters("send takes a text")
         }
         let contact = try await contact(parameters)
+        guard !contact.isBlocked else { throw DeviceError.contactBlocked(contact.name) }
         let outgoing = OutgoingMail(state: device.state)
         let now = device.clock.milliseconds()
         // From here on the message is on this disk, whatever happens to the network.

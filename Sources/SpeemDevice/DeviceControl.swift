@@ -29,6 +29,8 @@ public struct DeviceControl: ControlHandler {
             case "invite": return try await invite(parameters)
             case "accept": return try await accept(parameters)
             case "contacts": return try await contacts()
+            case "contacts.remove": return try await removeContact(parameters)
+            case "contacts.block": return try await blockContact(parameters)
             case "verify": return try await verify(parameters)
             case "send": return try await send(parameters)
             case "inbox": return try await inbox(parameters)
@@ -156,6 +158,7 @@ public struct DeviceControl: ControlHandler {
                     "name": .string(contact.name), "account": .string(Hex.encode(contact.account.bytes)),
                     "state": .string(contact.state.word), "verified": .bool(contact.isVerified),
                 ]
+                if contact.isBlocked { members["blocked"] = .bool(true) }
                 if let problem = contact.problem { members["problem"] = .string(problem) }
                 if let alarm = contact.alarm { members["alarm"] = .string(alarm) }
                 return .object(members)

@@ -27,6 +27,7 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
     /// No message has this id.
     case unknownMessage(String)
     case unknownContact(String, nearest: String?)
+    case contactBlocked(String)
     case nameTaken(String)
     case deviceNameTaken(String)
     case badName(String)
@@ -68,6 +69,7 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         case .contactWithoutNode(let name): "\"\(name)\" has no node"
         case .unknownMessage(let id): "there is no message \"\(id)\""
         case .unknownContact(let name, _): "there is no contact \"\(name)\""
+        case .contactBlocked(let name): "\"\(name)\" is blocked"
         case .nameTaken(let name): "there is a contact \"\(name)\" already"
         case .deviceNameTaken(let name): "there is a device \"\(name)\" already"
         case .badName(let reason): "this name cannot be used: \(reason)"
@@ -100,6 +102,7 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         case .unknownDevice(_, let known): known.isEmpty ? nil : "the devices are: " + known.joined(separator: ", ")
         case .ambiguousDevice(_, let ids): "name one by the beginning of its id: " + ids.joined(separator: ", ")
         case .unknownNode(_, let known): known.isEmpty ? nil : "the nodes are: " + known.joined(separator: ", ")
+        case .contactBlocked(let name): "speem contacts unblock \(name)"
         case .contactWithoutNode: "it can be reached again when it has taken one"
         case .unknownMessage: "speem sent --ids and speem outbox list them"
         case .unknownContact(_, let nearest):

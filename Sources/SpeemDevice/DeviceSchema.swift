@@ -109,6 +109,7 @@ enum DeviceSchema {
             route_state INTEGER NOT NULL DEFAULT 0,
             way_asked INTEGER,
             unknown_routes INTEGER NOT NULL DEFAULT 0,
+            blocked INTEGER NOT NULL DEFAULT 0,
             discovery_key BLOB, discovery_counter INTEGER, discovery_device BLOB
         ) STRICT
         """,
@@ -210,6 +211,12 @@ enum DeviceSchema {
         "CREATE INDEX outgoing_message ON outgoing (message_id)",
         "CREATE INDEX outgoing_body_use ON outgoing (body)",
         "CREATE INDEX outgoing_item ON outgoing (item) WHERE item IS NOT NULL",
+        // Routes of contacts that were removed, by the own nodes that still know them.
+        """
+        CREATE TABLE removed_route (
+            route BLOB NOT NULL, node_key BLOB NOT NULL, PRIMARY KEY (route, node_key)
+        ) STRICT, WITHOUT ROWID
+        """,
         // The address at which a node or device was reached last.
         """
         CREATE TABLE worked_address (static_key BLOB PRIMARY KEY, address TEXT NOT NULL) STRICT, WITHOUT ROWID

@@ -100,10 +100,12 @@ private struct DirectGrant: Sendable {
         let rows = try connection.query(
             "SELECT encoded, counter FROM node_grant LEFT JOIN direct_counter USING (initiator_key)"
         ) { row throws(StoreError) in (encoded: try row.blob(0), counter: try row.optionalInteger(1)) }
+        let blocked = try ContactKeyRows.blocked(in: connection)
         return try rows.compactMap { row in
             let grant = try DeviceError.stored("a grant") { try WireGrant(serializedBytes: row.encoded) }
             switch grant.kind {
-            case .ownDevice, .contact: break
+            case .ownDevice: break
+            case .contact: guard !blocked.contains([UInt8](grant.origin)) else { return nil }
             case .route, .recovery, .unspecified, .UNRECOGNIZED: return nil
             }
             return DirectGrant(

@@ -30,6 +30,7 @@ extension IncomingMail {
         if contact.isSelf {
             return try applyOwn(content, message, from: session.peer.device.id, missedBy, in: connection)
         }
+        guard !contact.isBlocked else { return (.notice, nil) }
         switch content.kind {
         case .text(let text):
             try requireNew(message.id, of: contact, outgoing: false, in: connection)
@@ -158,6 +159,7 @@ extension IncomingMail {
     /// Makes a contact of a newcomer whose request one of the open invites answers for.
     private func takeRequest(_ bytes: [UInt8], from peer: SessionParty, in connection: Connection) throws -> Contact {
         let (request, invite) = try read(bytes, from: peer, in: connection)
+        try ContactRemoval(state: state).welcomeBack(peer.account, in: connection)
         let offered = try offer(request, in: connection)
         let id = try ContactRows.insert(
             account: peer.account, name: request.name, state: .confirmed, initiator: offered.permanent,

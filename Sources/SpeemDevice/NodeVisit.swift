@@ -38,6 +38,7 @@ struct NodeVisit: Sendable {
         if try await compareGrants(status, over: connection) { state.logger.debug("grants carried to a node") }
         try await bringInvites(over: connection)
         try await bringDiscoveryKey(status, over: connection)
+        try await removeRoutes(over: connection)
         let commits = Int64(clamping: status.commitNumber)
         let state = state
         try await state.store.write { [node] connection in
@@ -133,6 +134,16 @@ struct NodeVisit: Sendable {
         }
         try await state.store.write {
             try $0.execute("UPDATE own_node SET invites_due = 0 WHERE node_key = ?", .blob(key))
+        }
+    }
+
+    /// Routes to contacts that were removed.
+    private func removeRoutes(over connection: ClientConnection) async throws {
+        let key = node.entry.noise.bytes
+        for route in try await state.store.read({ try RemovedRoutes.all(at: key, in: $0) }) {
+            try await connection.request(.with { $0.routeRemove = .with { $0.route = Data(route) } })
+                .requireNoRefusal()
+            try await state.store.write { try RemovedRoutes.done(route, at: key, in: $0) }
         }
     }
 

@@ -190,7 +190,12 @@ struct OwnSync: Sendable {
             guard let contact = try ContactRows.find(account: account, in: connection) else { return }
             try ContactRows.setVerified(contact.id, register.value == [1], in: connection)
         // Read where they are needed.
-        case .deviceName, .contactRemoved, .setting: break
+        case .contactRemoved(let account):
+            guard register.value == [1] else { return }
+            try ContactRemoval(state: state).apply(removed: account, in: connection)
+        case .contactBlocked(let account):
+            try ContactRemoval(state: state).apply(blocked: account, register.value == [1], in: connection)
+        case .deviceName, .setting: break
         }
     }
 
@@ -216,6 +221,8 @@ struct OwnSync: Sendable {
             }
             return
         }
+        // A card from before it was removed.
+        guard try !ContactRemoval.isRemoved(account, in: connection) else { return }
         // Its messages can be kept at once; the way in comes with a card of its own, from the device that made it.
         let placeholder = try InitiatorRows.insert(
             key: X25519.PrivateKey(random: state.random), preSharedKey: state.random.secret(32), in: connection)
@@ -229,7 +236,7 @@ struct OwnSync: Sendable {
         try ContactKeyRows.insert(card.keys, of: id, in: connection)
         if card.hasRoute { try RouteRows.take(card, of: id, in: connection) }
         if card.hasDiscovery { _ = try DiscoveryRows.take(card.discovery, of: id, in: connection) }
-        for key in [RegisterKey.contactName(account), .contactVerified(account)] {
+        for key in [RegisterKey.contactName(account), .contactVerified(account), .contactBlocked(account)] {
             if let register = try RegisterRows.find(key, in: connection) {
                 try apply(key, register, in: connection)
             }
@@ -259,6 +266,7 @@ struct OwnSync: Sendable {
         let progress = wire.outgoing ? MessageState(progress: wire.progress) : nil
         if wire.hasText, account != state.account, try !MessageRows.isKnown(id.bytes, in: connection) {
             guard let contact = try ContactRows.find(account: account, in: connection) else {
+                guard try !ContactRemoval.isRemoved(account, in: connection) else { return }
                 throw IncomingMail.Early(description: "the conversation is with no contact of this device yet")
             }
             try MessageRows.insert(

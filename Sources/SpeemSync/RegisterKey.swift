@@ -10,6 +10,8 @@ public enum RegisterKey: Sendable, Hashable {
     case contactVerified(AccountPublicKey)
     /// 1 when the person has removed the contact, else 0.
     case contactRemoved(AccountPublicKey)
+    /// 1 when the person wants to hear nothing of the contact, else 0.
+    case contactBlocked(AccountPublicKey)
     /// A setting of the account, by its name: lower-case ASCII letters, digits and "_".
     case setting(String)
 
@@ -22,6 +24,7 @@ public enum RegisterKey: Sendable, Hashable {
         case contactVerified = 3
         case contactRemoved = 4
         case setting = 5
+        case contactBlocked = 6
     }
 
     public var encoded: [UInt8] {
@@ -30,6 +33,7 @@ public enum RegisterKey: Sendable, Hashable {
         case .contactName(let account): [Kind.contactName.rawValue] + account.bytes
         case .contactVerified(let account): [Kind.contactVerified.rawValue] + account.bytes
         case .contactRemoved(let account): [Kind.contactRemoved.rawValue] + account.bytes
+        case .contactBlocked(let account): [Kind.contactBlocked.rawValue] + account.bytes
         case .setting(let name): [Kind.setting.rawValue] + Array(name.utf8)
         }
     }
@@ -42,11 +46,12 @@ public enum RegisterKey: Sendable, Hashable {
         case .deviceName:
             guard let device = try? DeviceID(rest) else { return nil }
             self = .deviceName(device)
-        case .contactName, .contactVerified, .contactRemoved:
+        case .contactName, .contactVerified, .contactRemoved, .contactBlocked:
             guard let account = try? AccountPublicKey(rest) else { return nil }
             switch kind {
             case .contactName: self = .contactName(account)
             case .contactVerified: self = .contactVerified(account)
+            case .contactBlocked: self = .contactBlocked(account)
             default: self = .contactRemoved(account)
             }
         case .setting:

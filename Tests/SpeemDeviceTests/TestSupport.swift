@@ -77,6 +77,8 @@ actor TestNode {
             [limits]
             handshake_timeout = "60s"
             \(limits)
+            [discovery]
+            mode = "off"
             """
         return try Config.parse(Array(text.utf8), file: folder.path + ".toml", home: nil)
     }

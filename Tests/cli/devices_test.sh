@@ -89,5 +89,5 @@ refuses "recovery with words that are none" 'words|checksum' \
 grep -v These "$BOX/words" | grep -oE '[0-9]+ [a-z]+' | sort -n | awk '{ print $2 }' | tr '\n' ' ' >"$BOX/good-words"
 prints "recovery" 'this device is signed in' \
     sh -c "'$SPEEM' recover $address $key --config '$BOX/rescue.toml' <'$BOX/good-words'"
-prints "the recovered device lists the others" '^pocket' speem rescue devices
+soon "the recovered device lists the others" '^pocket' speem rescue devices
 soon "and they list it" 'rescue|device' speem laptop devices
