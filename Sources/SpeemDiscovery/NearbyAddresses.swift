@@ -10,7 +10,8 @@ public struct NearbyAddresses: Sendable {
     }
 
     public init(
-        addresses: @escaping @Sendable ([UInt8]) -> [String], unreachable: @escaping @Sendable (String) -> Void = { _ in }
+        addresses: @escaping @Sendable ([UInt8]) -> [String],
+        unreachable: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         find = addresses
         doubt = unreachable

@@ -103,7 +103,9 @@ struct ConfigReaderTests {
     func hintsOfRole() {
         #expect(deviceError("[log]\nlifetime = ''")?.hint == "'lifetime' belongs in [invite]")
         #expect(parseError("data = '/d'\n[log]\nlifetime = ''")?.hint == "'lifetime' belongs in [claim] or [invite]")
-        #expect(deviceError("[lisen]")?.hint == "the tables are [invite], [device], [discovery], [store], [control], [log]")
+        #expect(
+            deviceError("[lisen]")?.hint
+                == "the tables are [invite], [device], [discovery], [store], [control], [log]")
     }
 
     @Test(
@@ -112,7 +114,10 @@ struct ConfigReaderTests {
             ("[mailboxes]", "did you mean [mailbox]?"), ("[Listen]", "did you mean [listen]?"),
             ("[limit]", "did you mean [limits]?"),
             ("[name]", "'name' is a key: write name = value before the first [table]"),
-            ("[network]", "the tables are [listen], [mailbox], [claim], [limits], [discovery], [store], [control], [log]"),
+            (
+                "[network]",
+                "the tables are [listen], [mailbox], [claim], [limits], [discovery], [store], [control], [log]"
+            ),
         ])
     func unknownTables(text: String, hint: String) {
         let error = nodeError(text)
