@@ -2,7 +2,8 @@
 public enum ControlMethods {
     /// Those of a device.
     public static let device = [
-        "invite", "accept", "contacts", "contacts.remove", "contacts.block", "verify", "send", "inbox", "follow", "sent", "status", "devices",
+        "invite", "accept", "contacts", "contacts.remove", "contacts.block", "verify", "send", "inbox", "follow",
+        "sent", "status", "devices",
         "devices.link", "devices.refuse", "devices.remove", "devices.rename", "nodes", "nodes.replace", "outbox", "why",
         "delete", "settings", "notices", "nearby",
     ]
