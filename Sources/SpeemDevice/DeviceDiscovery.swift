@@ -12,6 +12,7 @@ final class DeviceDiscovery: Sendable {
     private let state: DeviceState
     private let discovery: Discovery?
     private let found: AsyncStream<Void>
+    private let networkChanges: AsyncStream<Void>
     private let neighbours = Mutex(Neighbours())
     private let port = Mutex<UInt16>(0)
 
@@ -19,8 +20,12 @@ final class DeviceDiscovery: Sendable {
         self.state = state
         let (found, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         self.found = found
+        let (changes, changed) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        networkChanges = changes
         discovery = settings.map { settings in
-            Discovery(settings: settings, logger: state.logger) { continuation.yield() }
+            Discovery(settings: settings, logger: state.logger, networkChanged: { changed.yield() }) {
+                continuation.yield()
+            }
         }
     }
 
@@ -28,14 +33,19 @@ final class DeviceDiscovery: Sendable {
     ///
     /// - Parameters:
     ///   - addresses: where this device listens.
+    ///   - onNetworkChange: this machine has other interfaces or addresses than before.
     ///   - onFound: is told who is here that was not a moment ago.
-    func run(listeningAt addresses: [String], onFound: @escaping @Sendable ([Neighbour]) async -> Void) async {
+    func run(
+        listeningAt addresses: [String], onNetworkChange: @escaping @Sendable () async -> Void = {},
+        onFound: @escaping @Sendable ([Neighbour]) async -> Void
+    ) async {
         guard let discovery else { return }
         port.withLock { $0 = Discovery.port(of: addresses) ?? 0 }
         await refresh()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await discovery.run() }
             group.addTask { await self.follow(discovery, onFound) }
+            group.addTask { for await _ in self.networkChanges { await onNetworkChange() } }
         }
     }
 

@@ -56,7 +56,12 @@ public struct DeviceService: Service {
                     group.addTask { try await listener?.run() }
                     group.addTask { await followNeighbours() }
                     group.addTask {
-                        await device.discovery.run(listeningAt: listener?.server.addresses ?? []) { await found($0) }
+                        await device.discovery.run(
+                            listeningAt: listener?.server.addresses ?? [],
+                            onNetworkChange: {
+                                await device.connections.networkChanged()
+                                device.retryAll.notify()
+                            }, onFound: { await found($0) })
                     }
                     group.addTask { for await failure in store.failure { throw failure } }
                     group.addTask {

@@ -120,6 +120,12 @@ actor NodeConnections {
         return try await connection(initiator, at: try NodeEntry(noise: device, addresses: []))
     }
 
+    /// This machine is in another network: attempts that were begun in the old one are given up, and all may be tried anew.
+    func networkChanged() {
+        failures = [:]
+        for task in opening.values { task.cancel() }
+    }
+
     /// Somebody was found on this network: whoever could not be reached may be tried at once.
     func forgetFailures() { failures = [:] }
 

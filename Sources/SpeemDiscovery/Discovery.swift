@@ -8,9 +8,17 @@ public final class Discovery: Sendable {
     private let board: DiscoveryBoard
     private let settings: DiscoverySettings
     private let logger: Logger
+    private let networkChanged: @Sendable () -> Void
 
-    /// - Parameter found: called on a thread of its own whenever others are here, or gone, than before; it must not block.
-    public init(settings: DiscoverySettings, logger: Logger, found: @escaping @Sendable () -> Void) {
+    /// - Parameters:
+    ///   - networkChanged: called when this machine has other interfaces or addresses than before.
+    ///   - found: called whenever others are here, or gone, than before. Both are called on a thread of their own, and must not
+    ///     block.
+    public init(
+        settings: DiscoverySettings, logger: Logger, networkChanged: @escaping @Sendable () -> Void = {},
+        found: @escaping @Sendable () -> Void
+    ) {
+        self.networkChanged = networkChanged
         self.settings = settings
         self.logger = logger
         board = DiscoveryBoard { before, after in
@@ -28,7 +36,9 @@ public final class Discovery: Sendable {
     public func run() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isStarted = AvahiThread.start(board: board, settings: settings) { continuation.resume() }
+                let isStarted = AvahiThread.start(
+                    board: board, settings: settings, networkChanged: networkChanged
+                ) { continuation.resume() }
                 if !isStarted {
                     logger.error("peers on this network are not found: the system refused a thread")
                     continuation.resume()

@@ -133,6 +133,9 @@ struct FoundPeers: Sendable {
         }
     }
 
+    /// Everybody is worth another try.
+    mutating func trust() { doubts = [:] }
+
     @discardableResult
     private mutating func remove(_ place: ServicePlace) -> Bool {
         doubts[place] = nil

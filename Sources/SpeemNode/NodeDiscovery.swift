@@ -20,6 +20,7 @@ final class NodeDiscovery: Sendable {
     private let state: NodeState
     private let discovery: Discovery?
     private let found: AsyncStream<Void>
+    private let networkChanges: AsyncStream<Void>
     /// Where peers are let in; 0 where nobody on a network could connect.
     private let port = Mutex<UInt16>(0)
 
@@ -27,8 +28,12 @@ final class NodeDiscovery: Sendable {
         self.state = state
         let (found, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         self.found = found
+        let (changes, changed) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        networkChanges = changes
         discovery = DiscoverySettings(config).map { settings in
-            Discovery(settings: settings, logger: state.logger) { continuation.yield() }
+            Discovery(settings: settings, logger: state.logger, networkChanged: { changed.yield() }) {
+                continuation.yield()
+            }
         }
     }
 
@@ -40,12 +45,24 @@ final class NodeDiscovery: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await discovery.run() }
             group.addTask { await self.follow(discovery, forwarder) }
+            group.addTask { for await _ in self.networkChanges { await self.retryAll(forwarder) } }
         }
     }
 
     private func untilCancelled() async {
         let (never, _) = AsyncStream.makeStream(of: Never.self)
         for await _ in never {}
+    }
+
+    /// In another network everything that waits may be brought.
+    private func retryAll(_ forwarder: Forwarder) async {
+        do {
+            let outbox = state.outbox
+            try await state.write(grows: false) { try outbox.wake(in: $0) }
+            forwarder.wake()
+        } catch {
+            state.logger.error("the outbox is not tried at once: \(error)")
+        }
     }
 
     /// What waits for a node that is here now is tried at once.

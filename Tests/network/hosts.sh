@@ -1,7 +1,7 @@
 # Hosts for the tests in this folder: network namespaces joined by bridges, each with a /run, a D-Bus and an avahi-daemon of its
 # own. Sourced after Tests/cli/lib.sh.
 TAG="sp$((RANDOM % 1000))"
-declare -A host_pid=() cable=()
+declare -A host_pid=() bus_pid=() cable=()
 hosts=()
 
 # can_make_hosts: whether this machine lets us; says why not.
@@ -51,10 +51,7 @@ CONF
     host_pid[$name]=$!
     pids+=("$!")
     until grep -q ready "$BOX/$name/ready"; do sleep 0.05; done
-    enter "$name"
-    "${enter[@]}" dbus-daemon --system --nofork --nopidfile >>"$BOX/$name/host.log" 2>&1 &
-    pids+=("$!")
-    until on "$name" test -S /run/dbus/system_bus_socket; do sleep 0.05; done
+    start_bus "$name"
     start_avahi "$name"
 }
 
@@ -79,6 +76,19 @@ on() {
 # the command's own.
 enter() {
     enter=(nsenter --net="/run/netns/$TAG-$1" --mount="/proc/${host_pid[$1]}/ns/mnt" --wdns="$PWD")
+}
+
+start_bus() {
+    enter "$1"
+    "${enter[@]}" dbus-daemon --system --nofork --nopidfile >>"$BOX/$1/host.log" 2>&1 &
+    bus_pid[$1]=$!
+    pids+=("$!")
+    until on "$1" test -S /run/dbus/system_bus_socket; do sleep 0.05; done
+}
+
+kill_bus() {
+    kill -9 "${bus_pid[$1]}"
+    on "$1" rm -f /run/dbus/system_bus_socket
 }
 
 start_avahi() {

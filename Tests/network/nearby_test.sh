@@ -129,6 +129,33 @@ eventually "bob finds alice, too" sees bob $'alice\tdevice'
 [ "$(grep -c 'avahi-daemon is not running' "$BOX/alice.log")" -eq 1 ] &&
     ok "the log says it once" || bad "the log says it once" "$(grep avahi "$BOX/alice.log")"
 
+# ---- neither D-Bus nor avahi-daemon, and both later
+kill_avahi bob
+kill_bus bob
+stop bob
+run bob
+why() { [[ "$(speem bob nearby 2>&1)" == *"$1"* ]]; }
+eventually "without D-Bus bob is told what is missing" why "no D-Bus system bus"
+start_bus bob
+start_avahi bob
+eventually "bob finds alice once both are there" sees bob $'alice\tdevice'
+[ "$(grep -c 'no D-Bus system bus' "$BOX/bob.log")" -eq 1 ] &&
+    ok "the log says that once" || bad "the log says that once" "$(grep D-Bus "$BOX/bob.log")"
+
+# ---- thousands of made-up records
+memory() { awk '/^VmRSS/ { print $2 }' "/proc/${daemon[alice]}/status"; }
+before="$(memory)"
+on eve "$PYTHON" "$HERE/../network/flood.py" 3000 10.77.0.15
+many() { [[ "$(speem alice nearby --json)" =~ \"strangers\":[0-9]{2,} ]]; }
+eventually "alice sees a crowd" many
+grown=$(($(memory) - before))
+[ "$grown" -lt 8192 ] && ok "it costs her less than 8 MB" || bad "it costs her less than 8 MB" "$grown KB"
+[ "$(speem alice nearby --json | grep -oE '"strangers":[0-9]+' | cut -d : -f 2)" -le 1024 ] &&
+    ok "not all of them are remembered" || bad "not all of them are remembered"
+stop bob
+run bob
+eventually "alice finds bob in the crowd" sees alice $'bob\tdevice'
+
 # ---- the cable is pulled, and plugged in again
 link bob down
 sleep 1
@@ -143,6 +170,16 @@ speem alice send bob "straight" >/dev/null 2>&1
 eventually "a message comes without any node" has bob straight
 eventually "its receipt comes, too" is_delivered alice straight
 
+# ---- over link-local IPv6 alone
+for who in alice bob; do on "$who" ip -4 addr flush dev eth0; done
+link_local() { [[ "$(speem alice nearby 2>/dev/null)" == *"bob"*"[fe80:"*"%eth0]"* ]]; }
+eventually "alice finds bob at a link-local address" link_local
+speem alice send bob "link-local" >/dev/null 2>&1
+eventually "a message comes there" has bob link-local
+on alice ip addr add 10.77.0.13/24 dev eth0
+on bob ip addr add 10.77.0.14/24 dev eth0
+for who in alice bob; do on "$who" ip route replace default via 10.77.0.1; done
+
 # ---- the device leaves: the node takes over
 run anode
 run bnode
@@ -154,7 +191,7 @@ link bob up
 on bob ip route replace default via 10.77.0.1
 eventually "he gets it when he is back" has bob "while away"
 eventually "and alice is told" is_delivered alice "while away"
-[ "$(speem bob inbox --all 2>/dev/null | grep -c 'straight\|while away')" -eq 2 ] &&
+[ "$(speem bob inbox --all 2>/dev/null | grep -c 'straight\|link-local\|while away')" -eq 3 ] &&
     ok "nothing is doubled" || bad "nothing is doubled" "$(speem bob inbox --all)"
 
 # ---- two segments without multicast between them

@@ -19,7 +19,7 @@ final class AvahiSession {
     ) throws(AvahiError) {
         var error: Int32 = 0
         guard let client = avahi_client_new(poll, AVAHI_CLIENT_NO_FAIL, AvahiCallbacks.client, events.pointer, &error)
-        else { throw AvahiError(code: error) }
+        else { throw AvahiError(code: error, isOfTheBus: true) }
         self.client = client
         self.settings = settings
         self.events = events
@@ -96,11 +96,14 @@ final class AvahiSession {
 /// An error of Avahi's.
 struct AvahiError: Error, Equatable {
     let code: Int32
+    /// The bus itself could not be reached: a missing daemon would have been waited for.
+    var isOfTheBus = false
 
     var words: String { avahi_strerror(code).map { String(cString: $0).lowercased() } ?? "error \(code)" }
 
     var problem: DiscoveryProblem {
-        switch Int(code) {
+        if isOfTheBus { return .noSystemBus }
+        return switch Int(code) {
         case AVAHI_ERR_DBUS_ERROR, AVAHI_ERR_NO_MEMORY: .noSystemBus
         case AVAHI_ERR_NO_DAEMON, AVAHI_ERR_DISCONNECTED: .noDaemon
         case AVAHI_ERR_ACCESS_DENIED, AVAHI_ERR_NOT_PERMITTED, AVAHI_ERR_TOO_MANY_CLIENTS, AVAHI_ERR_TOO_MANY_OBJECTS,

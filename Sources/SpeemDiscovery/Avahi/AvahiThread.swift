@@ -12,6 +12,7 @@ import CAvahi
 final class AvahiThread {
     private let board: DiscoveryBoard
     private let settings: DiscoverySettings
+    private let networkChanged: () -> Void
     private let poll: OpaquePointer
     private let events = AvahiEvents()
     private let monitor = InterfaceMonitor()
@@ -27,11 +28,12 @@ final class AvahiThread {
     private static let firstPause = 1.0
     private static let longestPause = 60.0
 
-    private init?(board: DiscoveryBoard, settings: DiscoverySettings) {
+    private init?(board: DiscoveryBoard, settings: DiscoverySettings, networkChanged: @escaping () -> Void) {
         guard let poll = avahi_simple_poll_new() else { return nil }
         self.poll = poll
         self.board = board
         self.settings = settings
+        self.networkChanged = networkChanged
     }
 
     deinit {
@@ -42,10 +44,12 @@ final class AvahiThread {
     /// Starts the thread; it ends when the board is closed.
     ///
     /// - Returns: false when the system refuses it.
-    static func start(board: DiscoveryBoard, settings: DiscoverySettings, ended: @escaping @Sendable () -> Void) -> Bool
-    {
+    static func start(
+        board: DiscoveryBoard, settings: DiscoverySettings, networkChanged: @escaping @Sendable () -> Void,
+        ended: @escaping @Sendable () -> Void
+    ) -> Bool {
         let body = ThreadBody {
-            if let thread = AvahiThread(board: board, settings: settings) {
+            if let thread = AvahiThread(board: board, settings: settings, networkChanged: networkChanged) {
                 thread.run()
             } else {
                 board.report(.failed("out of memory"))
@@ -121,7 +125,12 @@ final class AvahiThread {
 
     private func interfacesChanged() {
         monitor.drain()
-        interfaces = InterfaceMonitor.interfaces()
+        let now = InterfaceMonitor.interfaces()
+        guard now != interfaces else { return }
+        interfaces = now
+        // It may have been this machine that was away.
+        found.trust()
+        networkChanged()
     }
 
     private func connect(_ api: UnsafePointer<AvahiPoll>?) {
