@@ -5,6 +5,7 @@ import SpeemIdentity
 import SpeemProtocol
 import SpeemStore
 import SpeemTransport
+import SwiftProtobuf
 
 /// The device's connections, one for each initiator key and node, made when they are needed.
 actor NodeConnections {
@@ -32,6 +33,7 @@ actor NodeConnections {
     private(set) var unknownTo: String?
 
     private static let nearbyTimeout: TimeAmount = .seconds(3)
+    private static let nearbyPatience: Duration = .seconds(3)
 
     /// How long a node that could not be reached is tried last.
     private static let failureMemory: Duration = .seconds(30)
@@ -121,9 +123,20 @@ actor NodeConnections {
     }
 
     /// This machine is in another network: attempts that were begun in the old one are given up, and all may be tried anew.
-    func networkChanged() {
+    /// Open connections of which nothing is heard are lost with the addresses that they were made between.
+    func networkChanged() async {
         failures = [:]
         for task in opening.values { task.cancel() }
+        await withDiscardingTaskGroup { group in
+            for connection in open.values {
+                group.addTask {
+                    let answer = await Deadline.wait(Self.nearbyPatience) {
+                        try? await connection.request(.with { $0.ping = WirePing() })
+                    }
+                    guard case .some(.some) = answer else { return connection.closeSoon() }
+                }
+            }
+        }
     }
 
     /// Somebody was found on this network: whoever could not be reached may be tried at once.

@@ -6,14 +6,15 @@ struct RegisterKeyTests {
     @Test func everyKindReadsBack() throws {
         let keys: [RegisterKey] = [
             .deviceName(try Sample.device(3)), .contactName(try Sample.account(4)),
-            .contactVerified(try Sample.account(4)), .contactRemoved(try Sample.account(4)), .setting("read_receipts"),
+            .contactVerified(try Sample.account(4)), .contactRemoved(try Sample.account(4)),
+            .contactBlocked(try Sample.account(4)), .setting("read_receipts"),
         ]
         for key in keys { #expect(RegisterKey(key.encoded) == key) }
         #expect(Set(keys.map(\.encoded)).count == keys.count)
     }
 
     @Test(arguments: [
-        [], [0], [1], [1, 2, 3], [6] + [UInt8](repeating: 1, count: 32), [2] + [UInt8](repeating: 1, count: 31),
+        [], [0], [1], [1, 2, 3], [7] + [UInt8](repeating: 1, count: 32), [2] + [UInt8](repeating: 1, count: 31),
         [1] + [UInt8](repeating: 1, count: 17), [5], [5] + Array("Upper".utf8), [5] + Array("with space".utf8),
         [5] + [UInt8](repeating: 0x61, count: 33), [5, 0xff, 0xfe],
     ])
