@@ -61,6 +61,7 @@ let package = Package(
             "SpeemCrypto", ["CSodium", .product(name: "Crypto", package: "swift-crypto")], tests: ["TestTools"])
         // Floor 2
         + floor("SpeemNoise", ["SpeemCrypto"], testExclude: ["noise_peer.py"])
+        + floor("SpeemCPace", ["SpeemCrypto"], tests: ["TestTools"])
         + floor("SpeemStore", ["SpeemCrypto", "CSQLite"], tests: ["TestTools"])
         + floor("SpeemProtocol", [protobuf], exclude: ["speem.proto"])
         + floor("SpeemConfig", [])
