@@ -75,20 +75,21 @@ let package = Package(
             testExclude: ["reference", "vectors"])
         // Floor 4
         + floor(
-            "SpeemTransport", ["SpeemCrypto", "SpeemNoise", "SpeemProtocol", protobuf, log] + nio, tests: ["TestTools"])
+            "SpeemTransport", ["SpeemCrypto", "SpeemNoise", "SpeemCPace", "SpeemProtocol", protobuf, log] + nio,
+            tests: ["TestTools"])
         + floor("SpeemDiscovery", ["CAvahi", "CStaticShims"])
         // Floor 5
         + floor(
             "SpeemNode",
             [
                 "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemMailbox", "SpeemTransport",
-                "SpeemConfig", "CStaticShims", protobuf, log, lifecycle,
+                "SpeemCPace", "SpeemConfig", "CStaticShims", protobuf, log, lifecycle,
             ] + nio)
         + floor(
             "SpeemDevice",
             [
                 "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemSessions", "SpeemSync",
-                "SpeemTransport",
+                "SpeemTransport", "SpeemCPace",
                 "SpeemConfig", protobuf, log, lifecycle,
             ] + nio, tests: ["SpeemNode"])
         // Floor 6

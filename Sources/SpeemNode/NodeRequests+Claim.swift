@@ -74,6 +74,7 @@ extension NodeRequests {
         if !change.inserted.isEmpty {
             state.claimed(by: roster.account)
             state.access.apply(change)
+            await networkClaim?.close()
             state.logger.notice("the node was claimed")
         }
         return .with { $0.claimed = .with { $0.nodeEpoch = Data(state.epoch) } }

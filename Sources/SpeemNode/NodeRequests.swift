@@ -19,6 +19,8 @@ struct NodeRequests: PeerHandler {
     let subscriptions: Subscriptions
     let allClears: AllClears
     let forwarder: Forwarder
+    /// nil where the configuration wants none.
+    let networkClaim: NetworkClaim?
     /// Set once the server listens: closing connections of revoked grants, and counting them.
     let server: ServerReference
 

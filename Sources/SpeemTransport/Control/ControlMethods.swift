@@ -7,5 +7,5 @@ public enum ControlMethods {
         "delete", "settings", "notices",
     ]
     /// Those of a node.
-    public static let node = ["status", "invite"]
+    public static let node = ["status", "invite", "claim.code"]
 }
