@@ -91,7 +91,10 @@ struct ConfigReaderTests {
                 "'listen' is a table: write [listen] on a line of its own and its keys below it"
             ),
             ("xyzzy = ''", "unknown key 'xyzzy'", "the keys are role, data, name"),
-            ("[claim]\nxyzzy = ''", "unknown key 'xyzzy' in [claim]", "the keys in [claim] are lifetime, network, port"),
+            (
+                "[claim]\nxyzzy = ''", "unknown key 'xyzzy' in [claim]",
+                "the keys in [claim] are lifetime, network, port"
+            ),
         ])
     func unknownKeys(text: String, reason: String, hint: String) {
         let error = nodeError(text)

@@ -29,6 +29,7 @@ public final class ClaimServer: Sendable {
     private let listener: Listener
     private let host: any ClaimHost
     private let timeout: TimeAmount
+    private let networks: @Sendable () -> LocalNetworks
     private let logger: Logger
     private let waiting = Mutex<[any Channel]>([])
 
@@ -45,17 +46,31 @@ public final class ClaimServer: Sendable {
         addresses: [(host: String, port: UInt16)], host: any ClaimHost, timeout: TimeAmount = ClaimServer.timeout,
         group: any EventLoopGroup, logger: Logger
     ) async throws -> ClaimServer {
+        try await bind(
+            addresses: addresses, host: host, timeout: timeout, group: group, logger: logger,
+            networks: { LocalNetworks.current() })
+    }
+
+    /// - Parameter networks: whose machines may try a code.
+    static func bind(
+        addresses: [(host: String, port: UInt16)], host: any ClaimHost, timeout: TimeAmount,
+        group: any EventLoopGroup, logger: Logger, networks: @escaping @Sendable () -> LocalNetworks
+    ) async throws -> ClaimServer {
         let listener = try await Listener.bind(
             addresses.map { .tcp(host: $0.host, port: $0.port) }, places: ConnectionPlaces(placeLimit), group: group,
             logger: logger
         ) { _ in }
-        return ClaimServer(listener: listener, host: host, timeout: timeout, logger: logger)
+        return ClaimServer(listener: listener, host: host, timeout: timeout, networks: networks, logger: logger)
     }
 
-    private init(listener: Listener, host: any ClaimHost, timeout: TimeAmount, logger: Logger) {
+    private init(
+        listener: Listener, host: any ClaimHost, timeout: TimeAmount,
+        networks: @escaping @Sendable () -> LocalNetworks, logger: Logger
+    ) {
         self.listener = listener
         self.host = host
         self.timeout = timeout
+        self.networks = networks
         self.logger = logger
         addresses = listener.addresses
     }
@@ -69,7 +84,7 @@ public final class ClaimServer: Sendable {
     public func stop() async { await listener.stop() }
 
     private func serve(_ channel: any Channel) async {
-        guard let remote = channel.remoteAddress, LocalNetworks.current().contains(remote),
+        guard let remote = channel.remoteAddress, networks().contains(remote),
             let ends = ClaimChannel(device: channel.remoteAddress, node: channel.localAddress)
         else {
             logger.debug("closed: a claim from another network")

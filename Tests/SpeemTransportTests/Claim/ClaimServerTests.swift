@@ -178,6 +178,19 @@ struct ClaimServerTests {
         }
     }
 
+    /// Where a router is between, the port is as silent as one that is closed by a firewall.
+    @Test func anotherNetworkIsNotAnswered() async throws {
+        let elsewhere = LocalNetworks(networks: [.init(address: [192, 0, 2, 1], mask: [255, 255, 255, 0])])
+        try await TestClaimServer.run(networks: { elsewhere }) { server in
+            let closed = try await server.speak { connection, _ in
+                try? await connection.write([1] + [UInt8](repeating: 1, count: 16))
+                return try await isClosed(&connection)
+            }
+            #expect(closed)
+            #expect(await server.host.ends.isEmpty)
+        }
+    }
+
     // MARK: Bytes as they come
 
     @Test func oneByteAtATime() async throws {

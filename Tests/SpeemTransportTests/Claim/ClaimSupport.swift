@@ -55,9 +55,10 @@ struct TestClaimServer: Sendable {
     /// Runs a server for as long as `body` takes.
     static func run(
         timeout: TimeAmount = .seconds(60), at address: String = "127.0.0.1",
+        networks: @escaping @Sendable () -> LocalNetworks = { .current() },
         _ body: @Sendable @escaping (TestClaimServer) async throws -> Void
     ) async throws {
-        let server = try await TestClaimServer(timeout: timeout, at: address)
+        let server = try await TestClaimServer(timeout: timeout, at: address, networks: networks)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await server.server.run() }
             do {
@@ -71,10 +72,12 @@ struct TestClaimServer: Sendable {
         }
     }
 
-    private init(timeout: TimeAmount, at address: String) async throws {
+    private init(
+        timeout: TimeAmount, at address: String, networks: @escaping @Sendable () -> LocalNetworks
+    ) async throws {
         server = try await ClaimServer.bind(
             addresses: [(address, 0)], host: host, timeout: timeout, group: MultiThreadedEventLoopGroup.singleton,
-            logger: quietLogger)
+            logger: quietLogger, networks: networks)
     }
 
     var address: String { server.addresses[0] }
