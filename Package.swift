@@ -61,6 +61,7 @@ let package = Package(
             "SpeemCrypto", ["CSodium", .product(name: "Crypto", package: "swift-crypto")], tests: ["TestTools"])
         // Floor 2
         + floor("SpeemNoise", ["SpeemCrypto"], testExclude: ["noise_peer.py"])
+        + floor("SpeemCPace", ["SpeemCrypto"], tests: ["TestTools"])
         + floor("SpeemStore", ["SpeemCrypto", "CSQLite"], tests: ["TestTools"])
         + floor("SpeemProtocol", [protobuf], exclude: ["speem.proto"])
         + floor("SpeemConfig", [])
@@ -74,21 +75,21 @@ let package = Package(
             testExclude: ["reference", "vectors"])
         // Floor 4
         + floor(
-            "SpeemTransport", ["SpeemCrypto", "SpeemNoise", "SpeemProtocol", protobuf, log] + nio, tests: ["TestTools"])
+            "SpeemTransport", ["SpeemCrypto", "SpeemNoise", "SpeemCPace", "SpeemProtocol", protobuf, log] + nio,
+            tests: ["TestTools"])
         + floor("SpeemDiscovery", ["SpeemCrypto", "SpeemConfig", "CAvahi", "CStaticShims", log])
         // Floor 5
         + floor(
             "SpeemNode",
             [
                 "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemMailbox", "SpeemTransport",
-                "SpeemDiscovery", "SpeemConfig", "CStaticShims", protobuf, log, lifecycle,
+                "SpeemCPace", "SpeemDiscovery", "SpeemConfig", "CStaticShims", protobuf, log, lifecycle,
             ] + nio)
         + floor(
             "SpeemDevice",
             [
                 "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemSessions", "SpeemSync",
-                "SpeemTransport",
-                "SpeemDiscovery", "SpeemConfig", protobuf, log, lifecycle,
+                "SpeemTransport", "SpeemCPace", "SpeemDiscovery", "SpeemConfig", protobuf, log, lifecycle,
             ] + nio, tests: ["SpeemNode"])
         // Floor 6
         + [

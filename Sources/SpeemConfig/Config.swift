@@ -37,6 +37,10 @@ public struct Config: Sendable, Equatable {
 
     /// `claim.lifetime`, seconds
     public internal(set) var claimLifetime: Int64 = 0
+    /// `claim.network`
+    public internal(set) var claimNetwork = false
+    /// `claim.port`; 0 is any free port.
+    public internal(set) var claimPort = 0
     /// `invite.lifetime`, seconds
     public internal(set) var inviteLifetime: Int64 = 0
 

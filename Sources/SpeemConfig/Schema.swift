@@ -61,6 +61,12 @@ enum Schema {
             .claim, "lifetime", for: [.node],
             .duration(\.claimLifetime, in: Quantity(1, .minute)...Quantity(30, .day), default: Quantity(1, .hour)),
             "How long the invite that claims a node without an owner is good for"),
+        Setting(
+            .claim, "network", for: [.node], .flag(\.claimNetwork, default: true),
+            "Whether a device on the same network may claim it with a code that the node shows"),
+        Setting(
+            .claim, "port", for: [.node], .count(\.claimPort, in: 0...65_535, default: 0),
+            "The port for that, at the hosts of listen.addresses, open only meanwhile; 0 is any free port"),
 
         Setting(
             .limits, "connections", for: [.node], .count(\.connections, in: 1...65_536, default: 256),

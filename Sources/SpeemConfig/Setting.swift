@@ -26,6 +26,8 @@ struct Setting: Sendable {
         case duration(Field<Int64>, in: ClosedRange<Quantity<DurationUnit>>, default: Quantity<DurationUnit>)
         /// A plain number.
         case count(Field<Int>, in: ClosedRange<Int>, default: Int)
+        /// Yes or no.
+        case flag(Field<Bool>, default: Bool)
         /// Host and port, so many of them; `remote` ones must be fit to connect to.
         case addresses(Field<[HostPort]>, in: ClosedRange<Int>, remote: Bool, default: [HostPort])
         /// Names of network interfaces, so many of them at the most; "*" at the end stands for anything.
@@ -78,6 +80,7 @@ struct Setting: Sendable {
         case .size(_, _, let value): TOMLString.quoted(value.description)
         case .duration(_, _, let value): TOMLString.quoted(value.description)
         case .count(_, _, let value): String(value)
+        case .flag(_, let value): String(value)
         case .addresses(_, _, _, let value):
             "[" + value.map { TOMLString.quoted($0.description) }.joined(separator: ", ") + "]"
         case .interfaces: "[]"
@@ -94,6 +97,7 @@ struct Setting: Sendable {
         case .size(_, let range, _): "\(range.lowerBound) to \(range.upperBound)"
         case .duration(_, let range, _): "\(range.lowerBound) to \(range.upperBound)"
         case .count(_, let range, _): "\(range.lowerBound) to \(range.upperBound)"
+        case .flag: "true, false"
         case .addresses(_, let range, _, _):
             range.lowerBound == 0
                 ? "up to \(range.upperBound) of them" : "\(range.lowerBound) to \(range.upperBound) of them"
@@ -109,6 +113,7 @@ struct Setting: Sendable {
         case .size: "a size in quotes"
         case .duration: "a duration in quotes"
         case .count: "an integer"
+        case .flag: "true or false"
         case .addresses: "an array of addresses"
         case .interfaces: "an array of interface names"
         }

@@ -39,6 +39,9 @@ extension Setting {
                 throw outOfRange("\(number)", "\(range.lowerBound)", "\(range.upperBound)", at: position)
             }
             config[keyPath: field] = count
+        case .flag(let field, _):
+            guard case .boolean(let value) = entry.value else { throw wrongType(entry) }
+            config[keyPath: field] = value
         case .addresses(let field, let range, let remote, _):
             config[keyPath: field] = try addresses(entry, in: range, remote: remote)
         case .interfaces(let field, let maximum):
@@ -54,6 +57,7 @@ extension Setting {
         case .size(let field, _, let value): config[keyPath: field] = value.amount
         case .duration(let field, _, let value): config[keyPath: field] = value.amount
         case .count(let field, _, let value): config[keyPath: field] = value
+        case .flag(let field, let value): config[keyPath: field] = value
         case .addresses(let field, _, _, let value): config[keyPath: field] = value
         case .interfaces(let field, _): config[keyPath: field] = []
         }

@@ -4,7 +4,8 @@ public enum CryptoError: Error, Equatable, Sendable, CustomStringConvertible {
     case wrongLength(of: String, expected: Int, actual: Int)
     /// The authentication tag or signature does not match.
     case authenticationFailed
-    /// A Diffie-Hellman result was all zeros: the peer's key lies in a small subgroup (RFC 7748, section 6.1).
+    /// A Diffie-Hellman result was all zeros: the peer's key lies in a small subgroup (RFC 7748, section 6.1). Or bytes
+    /// are no element of ristretto255, or its identity.
     case weakPublicKey
     /// An ML-KEM public key or ciphertext is malformed.
     case malformedKEMInput

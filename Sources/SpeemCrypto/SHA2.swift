@@ -33,4 +33,12 @@ public enum SHA512 {
             initialized = length
         }
     }
+
+    /// The digest of `secret`, 64 bytes that wipe themselves; it is copied nowhere.
+    public static func hash(_ secret: SecretBytes) -> SecretBytes {
+        _ = Sodium.ready
+        return SecretBytes(count: length) { out in
+            secret.withUnsafeBytes { _ = crypto_hash_sha512(out.octets, $0.octets, UInt64($0.count)) }
+        }
+    }
 }

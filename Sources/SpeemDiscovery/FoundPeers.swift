@@ -81,8 +81,12 @@ struct FoundPeers: Sendable {
 
     /// Nodes that nobody owns.
     var unowned: [FoundAddress] {
-        places.values.compactMap { if case .unowned(let address) = $0 { address } else { nil } }
-            .sorted { $0.address < $1.address }
+        // One that is seen over IPv4 and IPv6 is one.
+        var unowned: [String: FoundAddress] = [:]
+        for case (let place, .unowned(let address)) in places where unowned[place.name] == nil || !place.isIPv6 {
+            unowned[place.name] = address
+        }
+        return unowned.values.sorted { $0.address < $1.address }
     }
 
     /// How many others are here; one that is seen over IPv4 and IPv6 counts once.

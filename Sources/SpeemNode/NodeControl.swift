@@ -1,3 +1,4 @@
+import SpeemCPace
 import SpeemCrypto
 import SpeemIdentity
 import SpeemMailbox
@@ -15,6 +16,7 @@ struct NodeControl: ControlHandler {
         case "status": return try await status()
         case "invite": return try await invite()
         case "nearby": return requests.discovery.report
+        case "claim.code": return try await claimCode()
         default:
             guard ControlMethods.device.contains(method) else { throw ControlError.methodNotFound(method) }
             throw ControlError(
@@ -28,8 +30,25 @@ struct NodeControl: ControlHandler {
             throw ControlError(
                 code: 1, message: "the node is owned", hint: "contact invites are made on a device: speem invite")
         }
+        await requests.networkClaim?.replace(invite)
         return .object([
             "kind": .string("claim"), "invite": .string(invite.text), "qr": .string(invite.qrText),
+        ])
+    }
+
+    /// Opens the window for claims over the network, whatever has closed it.
+    private func claimCode() async throws -> JSON {
+        guard let networkClaim = requests.networkClaim else {
+            throw ControlError(
+                code: 1, message: "this node cannot be claimed over the network: the configuration says so",
+                hint: "set network = true in [claim], or take it with the invite: speem invite")
+        }
+        guard let invite = try await claim(), let offer = try await networkClaim.open(invite) else {
+            throw ControlError(
+                code: 1, message: "the node is owned", hint: "its devices: speem devices, on one of them")
+        }
+        return .object([
+            "code": .string(offer.code.text), "addresses": .array(offer.addresses.map { .string($0) }),
         ])
     }
 

@@ -23,6 +23,8 @@ final class NodeDiscovery: Sendable {
     private let networkChanges: AsyncStream<Void>
     /// Where peers are let in; 0 where nobody on a network could connect.
     private let port = Mutex<UInt16>(0)
+    /// Where the node can be taken with a code; 0 where it cannot.
+    private let claimPort = Mutex<UInt16>(0)
 
     init(_ config: Config, state: NodeState) {
         self.state = state
@@ -90,11 +92,19 @@ final class NodeDiscovery: Sendable {
         announce()
     }
 
+    /// The bound addresses of the claim port.
+    func isClaimed(at addresses: [String]) {
+        claimPort.withLock { $0 = Discovery.port(of: addresses) ?? 0 }
+        announce()
+    }
+
     /// Says that this node is here, to those who can recognise it.
     func announce() {
-        let port = port.withLock { $0 }
-        let key = state.account == nil ? nil : state.discoveryKey
-        discovery?.publish(port == 0 ? nil : key.map { Publication(.holders(of: $0), port: port) })
+        let isOwned = state.account != nil
+        let port = isOwned ? port.withLock { $0 } : claimPort.withLock { $0 }
+        let audience: Publication.Audience? =
+            isOwned ? state.discoveryKey.map { .holders(of: $0) } : .everybody
+        discovery?.publish(port == 0 ? nil : audience.map { Publication($0, port: port) })
     }
 
     /// Looks for the nodes of the routes as they are now.

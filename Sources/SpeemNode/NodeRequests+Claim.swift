@@ -75,6 +75,7 @@ extension NodeRequests {
             state.claimed(by: roster.account)
             discovery.announce()
             state.access.apply(change)
+            await networkClaim?.close()
             state.logger.notice("the node was claimed")
         }
         return .with { $0.claimed = .with { $0.nodeEpoch = Data(state.epoch) } }

@@ -20,6 +20,8 @@ struct NodeRequests: PeerHandler {
     let allClears: AllClears
     let forwarder: Forwarder
     let discovery: NodeDiscovery
+    /// nil where the configuration wants none.
+    let networkClaim: NetworkClaim?
     /// Set once the server listens: closing connections of revoked grants, and counting them.
     let server: ServerReference
     let guests = GuestLoad()

@@ -2,6 +2,7 @@ public import Logging
 import NIOCore
 import NIOPosix
 public import ServiceLifecycle
+import SpeemCPace
 public import SpeemConfig
 public import SpeemIdentity
 import SpeemMailbox
@@ -16,6 +17,16 @@ public struct NodeService: Service {
         public let addresses: [String]
         /// Present while nobody owns the node.
         public let claim: Invite?
+        /// Present while nobody owns the node, and it can be claimed over the network.
+        public let networkClaim: NetworkClaim?
+
+        /// For the person at the console.
+        public struct NetworkClaim: Sendable {
+            /// "1234 5678"
+            public let code: String
+            /// "host:port", as other machines name them.
+            public let addresses: [String]
+        }
     }
 
     let server: TransportServer
@@ -39,7 +50,8 @@ public struct NodeService: Service {
         _ config: Config, logger: Logger, clock: any ClockSource, fileSystem: any FileSystem,
         forwarding: Forwarder.Settings = Forwarder.Settings()
     ) async throws -> NodeService {
-        try FileLimit.raise(for: config.connections + config.listen.count + Forwarder.connectionLimit)
+        try FileLimit.raise(
+            for: config.connections + 2 * config.listen.count + Forwarder.connectionLimit + ClaimServer.descriptors)
         let store = try await NodeState.openStore(
             folder: config.dataFolder, keyPath: config.keyFile, fileSystem: fileSystem)
         if store.report.droppedFrames > 0 {
@@ -76,7 +88,10 @@ public struct NodeService: Service {
             forwarder: Forwarder(
                 state: state, subscriptions: subscriptions, allClears: allClears, group: group, settings: forwarding,
                 nearby: discovery.nearby),
-            discovery: discovery, server: server)
+            discovery: discovery,
+            networkClaim: config.claimNetwork
+                ? NetworkClaim(config, state: state, group: group, logger: logger) { discovery.isClaimed(at: $0) }
+                : nil, server: server)
         let limits = TransportLimits(
             connections: config.connections, connectionsPerAddress: config.connectionsPerAddress,
             connectionsPerGrant: config.connectionsPerGrant, handshakeTimeout: .seconds(config.handshakeTimeout),
@@ -104,16 +119,38 @@ public struct NodeService: Service {
         let addresses = advertised.isEmpty ? OwnAddresses.list(bound: server.addresses) : advertised
         let lifetime = config.claimLifetime
         let claim = try await ClaimInvite.open(state: state, addresses: addresses, lifetime: lifetime)
-        let control = try await ControlServer.bind(
-            path: config.controlSocket,
-            handler: NodeControl(
-                requests: requests,
-                claim: { try await ClaimInvite.open(state: state, addresses: addresses, lifetime: lifetime) },
-                addresses: addresses),
-            group: group, logger: logger)
+        let offer = await offerClaim(claim, requests.networkClaim, logger: logger)
+        let control: ControlServer
+        do {
+            control = try await ControlServer.bind(
+                path: config.controlSocket,
+                handler: NodeControl(
+                    requests: requests,
+                    claim: { try await ClaimInvite.open(state: state, addresses: addresses, lifetime: lifetime) },
+                    addresses: addresses),
+                group: group, logger: logger)
+        } catch {
+            await requests.networkClaim?.close()
+            throw error
+        }
         return NodeService(
             server: server, control: control, requests: requests, group: group, logger: logger,
-            announcement: Announcement(addresses: server.addresses, claim: claim))
+            announcement: Announcement(
+                addresses: server.addresses, claim: claim,
+                networkClaim: offer.map { Announcement.NetworkClaim(code: $0.code.text, addresses: $0.addresses) }))
+    }
+
+    /// A port that cannot be had keeps nobody from using the invite.
+    private static func offerClaim(
+        _ invite: Invite?, _ networkClaim: NetworkClaim?, logger: Logger
+    ) async -> NetworkClaim.Offer? {
+        guard let invite else { return nil }
+        do {
+            return try await networkClaim?.open(invite)
+        } catch {
+            logger.warning("the node cannot be claimed over the network, only with its invite: \(error)")
+            return nil
+        }
     }
 
     /// Serves until a graceful shutdown, then says goodbye, and closes the store.
@@ -126,6 +163,7 @@ public struct NodeService: Service {
         } onGracefulShutdown: {
             server.sayGoodbye()
         }
+        await requests.networkClaim?.close()
         do {
             try await requests.state.flush()
         } catch {
@@ -151,6 +189,12 @@ public struct NodeService: Service {
                 await control.run()
                 return Task.isCancelled
                     ? nil : TransportError.cannotListen(address: control.path, reason: "the system closed the socket")
+            }
+            if let networkClaim = requests.networkClaim {
+                group.addTask {
+                    await networkClaim.run()
+                    return nil
+                }
             }
             group.addTask {
                 await upkeep()
@@ -179,6 +223,7 @@ public struct NodeService: Service {
         let state = requests.state
         while !Task.isCancelled {
             let clock = state.clock
+            await requests.networkClaim?.closeIfExpired()
             do {
                 while try await state.write(grows: false, { try state.mailboxes.expire(clock: clock, in: $0) }) > 0 {
                     await requests.allClears.spaceFreed()

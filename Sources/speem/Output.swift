@@ -14,6 +14,11 @@ enum Output {
     /// A line about what happens, for people.
     static func note(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
 
+    /// A question at a terminal, whose answer comes behind it on the same line; none in a pipe.
+    static func prompt(_ question: String) {
+        if isatty(STDIN_FILENO) == 1 { write(question, to: STDERR_FILENO) }
+    }
+
     static func error(_ failure: Failure) {
         note("speem: error: \(printable(failure.message))")
         if let hint = failure.hint { note("hint: \(printable(hint))") }

@@ -21,6 +21,8 @@ struct ConfigReaderTests {
         #expect(config.mailboxQuotaOwn == 512_000_000)
         #expect(config.mailboxMaxAge == 2_592_000)
         #expect(config.claimLifetime == 7_200)
+        #expect(!config.claimNetwork)
+        #expect(config.claimPort == 4_405)
         #expect(config.connections == 1_024)
         #expect(config.connectionsPerGrant == 8)
         #expect(config.handshakeTimeout == 10)
@@ -89,7 +91,10 @@ struct ConfigReaderTests {
                 "'listen' is a table: write [listen] on a line of its own and its keys below it"
             ),
             ("xyzzy = ''", "unknown key 'xyzzy'", "the keys are role, data, name"),
-            ("[claim]\nxyzzy = ''", "unknown key 'xyzzy' in [claim]", "the keys in [claim] are lifetime"),
+            (
+                "[claim]\nxyzzy = ''", "unknown key 'xyzzy' in [claim]",
+                "the keys in [claim] are lifetime, network, port"
+            ),
         ])
     func unknownKeys(text: String, reason: String, hint: String) {
         let error = nodeError(text)

@@ -55,6 +55,7 @@ struct SchemaTests {
             case .size(let field, _, _): fields.append(field)
             case .duration(let field, _, _): fields.append(field)
             case .count(let field, _, _): fields.append(field)
+            case .flag(let field, _): fields.append(field)
             case .addresses(let field, _, _, _): fields.append(field)
             case .interfaces(let field, _): fields.append(field)
             }
@@ -96,6 +97,8 @@ struct SchemaTests {
         #expect(config.mailboxQuotaOwn == 100_000_000)
         #expect(config.mailboxMaxAge == 60 * 86_400)
         #expect(config.claimLifetime == 3_600)
+        #expect(config.claimNetwork)
+        #expect(config.claimPort == 0)
         #expect(config.connections == 256)
         #expect(config.connectionsPerAddress == 32)
         #expect(config.connectionsPerGrant == 4)

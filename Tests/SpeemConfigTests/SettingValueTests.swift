@@ -14,6 +14,8 @@ struct SettingValueTests {
             ("[listen]\nadvertise = 4404", "'advertise' must be an array of addresses, not an integer"),
             ("[mailbox]\nquota = 1000", "'quota' must be a size in quotes, not an integer"),
             ("[mailbox]\nmax_age = 60", "'max_age' must be a duration in quotes, not an integer"),
+            ("[claim]\nnetwork = 'true'", "'network' must be true or false, not a string"),
+            ("[claim]\nnetwork = 1", "'network' must be true or false, not an integer"),
             ("[limits]\nconnections = '256'", "'connections' must be an integer, not a string"),
             ("[limits]\nconnections = false", "'connections' must be an integer, not a boolean"),
             ("[store]\nkey_file = 1", "'key_file' must be a path in quotes, not an integer"),

@@ -83,6 +83,8 @@ let fullNode = """
 
     [claim]
     lifetime = "2h"
+    network = false
+    port = 4_405
     [limits]
     connections = 1_024
     connections_per_grant = +8

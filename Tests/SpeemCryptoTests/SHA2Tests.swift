@@ -72,6 +72,7 @@ import Testing
             #expect(digest256.count == SpeemCrypto.SHA256.length && digest512.count == SpeemCrypto.SHA512.length)
             #expect(digest256 == SpeemCrypto.SHA256.hash(SecretBytes(message)))
             #expect(digest256 == Array(Crypto.SHA256.hash(data: message)))
+            #expect(digest512 == SpeemCrypto.SHA512.hash(SecretBytes(message)).exposedCopy())
             #expect(digest512 == Array(Crypto.SHA512.hash(data: message)))
         }
     }

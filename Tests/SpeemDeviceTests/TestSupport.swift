@@ -53,6 +53,7 @@ actor TestNode {
     private var services: ServiceGroup?
     private var running: Task<Void, any Error>?
     private(set) var claim: Invite?
+    private(set) var networkClaim: NodeService.Announcement.NetworkClaim?
     /// As the first claim invite names it.
     private(set) var entry: NodeEntry?
 
@@ -86,6 +87,7 @@ actor TestNode {
     func start() async throws {
         let service = try await NodeService.start(try config(), logger: quietLogger)
         claim = service.announcement.claim
+        networkClaim = service.announcement.networkClaim
         entry = entry ?? claim?.node
         let group = ServiceGroup(services: [service], logger: quietLogger)
         services = group
@@ -106,6 +108,13 @@ actor TestNode {
     func restore(_ copy: Folder) throws {
         try FileManager.default.removeItem(atPath: folder.path)
         try FileManager.default.copyItem(atPath: copy.path, toPath: folder.path)
+    }
+
+    /// A method of the node's control socket.
+    func call(_ method: String) async throws -> JSON? {
+        try await ControlClient(
+            path: folder.path + "/control.sock", group: MultiThreadedEventLoopGroup.singleton
+        ).call(method)
     }
 
     func stop() async throws {

@@ -68,23 +68,23 @@ final class TestNode: Sendable {
 
     func start(
         _ lines: String = "", port: Int = 0, fileSystem: any FileSystem = PosixFileSystem(),
-        forwarding: Forwarder.Settings = Forwarder.Settings()
+        forwarding: Forwarder.Settings = Forwarder.Settings(), logger: Logger = quietLogger
     ) async throws -> NodeService {
         let text =
             "role = \"node\"\ndata = \"\(folder)\"\n[listen]\naddresses = [\"127.0.0.1:\(port)\"]\n"
             + "[limits]\nhandshake_timeout = \"60s\"\n" + lines
         let config = try Config.parse(Array(text.utf8), file: folder + ".toml", home: nil)
         return try await NodeService.start(
-            config, logger: quietLogger, clock: clock, fileSystem: fileSystem,
+            config, logger: logger, clock: clock, fileSystem: fileSystem,
             forwarding: forwarding)
     }
 
     /// Runs the node for the time of `body`, which gets all of it.
     func serve(
-        _ lines: String = "", fileSystem: any FileSystem = PosixFileSystem(),
+        _ lines: String = "", fileSystem: any FileSystem = PosixFileSystem(), logger: Logger = quietLogger,
         _ body: @Sendable @escaping (NodeService) async throws -> Void
     ) async throws {
-        let service = try await start(lines, fileSystem: fileSystem)
+        let service = try await start(lines, fileSystem: fileSystem, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let services = ServiceGroup(services: [service], logger: quietLogger)
             group.addTask { try await services.run() }

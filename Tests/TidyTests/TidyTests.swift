@@ -109,7 +109,7 @@ struct TidyTests {
         let main = try Self.files(below: ["Sources/speem"], suffixes: [".swift"]).flatMap(\.lines).joined(
             separator: "\n")
         var named: Set<String> = []
-        for match in readme.matches(of: /(?:`|\$ )speem ([a-z]+)/) {
+        for match in readme.matches(of: /(?:`|\$ )speem ([a-z]+(?:-[a-z]+)*)/) {
             named.insert(String(match.output.1))
         }
         #expect(named.count >= 10)

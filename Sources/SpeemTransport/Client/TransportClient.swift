@@ -107,7 +107,7 @@ public struct TransportClient: Sendable {
         throw failure
     }
 
-    private static func failure(_ error: any Error, address: String) -> TransportError {
+    static func failure(_ error: any Error, address: String) -> TransportError {
         switch error {
         case let error as TransportError: return error
         case let error as NIOConnectionError:

@@ -45,6 +45,15 @@ final class Listener: Sendable {
     /// The channels that listen.
     var channels: [any Channel] { sockets.map(\.channel) }
 
+    /// The bound addresses of TCP sockets, "host:port", with the port that the system chose for port 0.
+    var addresses: [String] {
+        channels.compactMap { channel in
+            guard let address = channel.localAddress, let port = address.port else { return nil }
+            let host = address.ipAddress ?? "?"
+            return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        }
+    }
+
     /// Binds all `endpoints`; connections that come wait for ``serve(_:)``.
     ///
     /// - Parameter initialize: puts the handlers into the pipeline of a connection that has a place.

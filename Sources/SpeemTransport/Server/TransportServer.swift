@@ -56,11 +56,7 @@ public final class TransportServer: Sendable {
         self.handler = handler
         self.limits = limits
         self.logger = logger
-        addresses = listener.channels.compactMap { channel in
-            guard let address = channel.localAddress, let port = address.port else { return nil }
-            let host = address.ipAddress ?? "?"
-            return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        }
+        addresses = listener.addresses
     }
 
     /// How many peers are connected.

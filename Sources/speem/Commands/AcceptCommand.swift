@@ -11,13 +11,20 @@ struct AcceptCommand: AsyncParsableCommand {
         commandName: "accept",
         abstract: "Accept an invite: take a node, become somebody's contact, or link this new device.",
         discussion: """
-            When the network fails in the middle, run the same command again: nothing is spent twice.
+            With --nearby the invite comes from an unowned node on this network, for the code that the node shows; it is \
+            read from standard input. Without it, when the network fails in the middle, run the same command again: nothing is spent twice.
             """)
 
     @OptionGroup var options: GlobalOptions
 
     @Argument(help: "The invite's text, speem:…; - reads it from standard input.")
-    var invite: String
+    var invite: String?
+
+    @Flag(help: "Take an unowned node on this network, with the code that it shows.")
+    var nearby = false
+
+    @Option(help: ArgumentHelp("With --nearby: where the node can be claimed.", valueName: "host:port"))
+    var address: String?
 
     @Option(help: "What you want to call the contact; without it, what it calls itself.")
     var name: String?
@@ -25,7 +32,16 @@ struct AcceptCommand: AsyncParsableCommand {
     @Flag(help: "Print the result as JSON.")
     var json = false
 
+    func validate() throws {
+        guard nearby == (invite == nil) else {
+            throw ValidationError("give either an invite, or --nearby")
+        }
+        guard nearby || address == nil else { throw ValidationError("--address goes with --nearby") }
+        guard !nearby || name == nil else { throw ValidationError("--name is for a contact") }
+    }
+
     func run() async throws {
+        guard let invite else { return try await Nearby.claim(at: address, config: try options.load(), json: json) }
         var text = invite
         if invite == "-" {
             guard let line = readLine() else { throw Failure("there is no invite on standard input") }
@@ -39,11 +55,7 @@ struct AcceptCommand: AsyncParsableCommand {
         if let name { parameters["name"] = .string(name) }
         let result = try await Caller.call("accept", parameters, config: config)
         if json { return Output.line(JSONText.text(result)) }
-        if result["kind"] == .string("claim") {
-            Output.line("the node is yours")
-            if let problem = result["problem"]?.stringValue { Output.note("speem: \(Output.printable(problem))") }
-            return
-        }
+        if result["kind"] == .string("claim") { return Nearby.showClaim(result) }
         let contact = Output.printable(result["contact"]?.stringValue ?? "?")
         Output.line("\(contact) is a contact now")
         Output.line("compare this safety number with what \(contact) sees, over another way:")

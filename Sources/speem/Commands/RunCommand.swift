@@ -41,6 +41,10 @@ struct RunCommand: AsyncParsableCommand {
         for address in announcement.addresses { Output.note("speem: listening on \(address)") }
         guard let invite = announcement.claim else { return }
         Output.note("speem: nobody owns this node; take it from a device with: speem accept INVITE")
+        if let claim = announcement.networkClaim {
+            ClaimCodeCommand.note(addresses: claim.addresses)
+            Output.note("speem: code: \(claim.code)")
+        }
         InviteCommand.show(text: invite.text, qr: invite.qrText)
     }
 }
