@@ -1,7 +1,7 @@
 # Hosts for the tests in this folder: network namespaces joined by bridges, each with a /run, a D-Bus and an avahi-daemon of its
 # own. Sourced after Tests/cli/lib.sh.
 TAG="sp$((RANDOM % 1000))"
-declare -A host_pid=() bus_pid=() cable=()
+declare -A host_pid=() bus_pid=() avahi_pid=() cable=()
 hosts=()
 
 # can_make_hosts: whether this machine lets us; says why not.
@@ -50,7 +50,7 @@ CONF
         >"$BOX/$name/ready" 2>>"$BOX/$name/host.log" &
     host_pid[$name]=$!
     pids+=("$!")
-    until grep -q ready "$BOX/$name/ready"; do sleep 0.05; done
+    until grep -qs ready "$BOX/$name/ready"; do sleep 0.05; done
     start_bus "$name"
     start_avahi "$name"
 }
@@ -87,20 +87,27 @@ start_bus() {
 }
 
 kill_bus() {
-    kill -9 "${bus_pid[$1]}"
+    end "${bus_pid[$1]}"
     on "$1" rm -f /run/dbus/system_bus_socket
 }
 
 start_avahi() {
     enter "$1"
     "${enter[@]}" avahi-daemon --no-drop-root --no-chroot --no-rlimits -f "$BOX/$1/avahi.conf" >>"$BOX/$1/avahi.log" 2>&1 &
+    avahi_pid[$1]=$!
     pids+=("$!")
     until on "$1" test -S /run/avahi-daemon/socket; do sleep 0.05; done
 }
 
+# end PID: with kill -9, and without the words of the shell about it.
+end() {
+    kill -9 "$1"
+    wait "$1" 2>/dev/null
+}
+
 # kill_avahi HOST: with kill -9.
 kill_avahi() {
-    on "$1" pkill -9 -F /run/avahi-daemon/pid
+    end "${avahi_pid[$1]}"
     on "$1" rm -f /run/avahi-daemon/socket /run/avahi-daemon/pid
 }
 
