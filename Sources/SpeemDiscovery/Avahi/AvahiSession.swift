@@ -19,7 +19,10 @@ final class AvahiSession {
     ) throws(AvahiError) {
         var error: Int32 = 0
         guard let client = avahi_client_new(poll, AVAHI_CLIENT_NO_FAIL, AvahiCallbacks.client, events.pointer, &error)
-        else { throw AvahiError(code: error) }
+        else {
+            // With this flag the daemon may be missing: the library says the same of a bus that has no socket.
+            throw AvahiError(code: error == Int32(AVAHI_ERR_NO_DAEMON) ? Int32(AVAHI_ERR_DBUS_ERROR) : error)
+        }
         self.client = client
         self.settings = settings
         self.events = events
