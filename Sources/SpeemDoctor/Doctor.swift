@@ -54,7 +54,8 @@ public enum Doctor {
         } else if let addresses = daemon.listening {
             var bound: [PortCheck.Bound] = []
             for address in addresses {
-                let failure = await PortProbe.connect(to: PortCheck.target(address), within: portPatience)
+                let failure = await PortProbe.connect(
+                    to: PortCheck.target(address, configured: configured.map(\.description)), within: portPatience)
                 bound.append(PortCheck.Bound(address: address, failure: failure))
             }
             listening = .at(bound)

@@ -39,7 +39,7 @@ struct FirewallCheckTests {
         let found = finding([.ufw, .iptables, .nftables])
         #expect(found.words.hasPrefix("ufw is here"))
         #expect(found.toDo?.contains("tables") == false)
-        #expect(finding([.iptables, .nftables]).words.hasPrefix("iptables and nftables is here"))
+        #expect(finding([.iptables, .nftables]).words.hasPrefix("iptables and nftables are here"))
     }
 
     @Test func aPortThatChangesIsFixedFirst() {

@@ -71,5 +71,8 @@ struct PortCheckTests {
         #expect(PortCheck.target("192.0.2.1:4404") == "192.0.2.1:4404")
         #expect(PortCheck.target("[2001:db8::1]:4404") == "[2001:db8::1]:4404")
         #expect(PortCheck.target("nothing") == "nothing")
+        #expect(
+            PortCheck.target("[fe80::1]:41234", configured: ["[fe80::12%eth1]:0", "[fe80::1%eth0]:0"])
+                == "[fe80::1%eth0]:41234")
     }
 }

@@ -34,7 +34,9 @@ enum FirewallCheck {
                 "choose a port that stays, with \(key) = [\"[::]:\(facts.isNode ? 4404 : 4405)\"], and restart; then "
                 + toDo
         }
-        return .unknown(.firewall, "\(names) is here; whether others are let in cannot be seen from here", toDo: toDo)
+        let verb = kinds.count == 1 ? "is" : "are"
+        return .unknown(
+            .firewall, "\(names) \(verb) here; whether others are let in cannot be seen from here", toDo: toDo)
     }
 
     private static func advice(_ kind: Kind, _ facts: Facts) -> String {

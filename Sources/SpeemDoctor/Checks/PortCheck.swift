@@ -68,12 +68,18 @@ enum PortCheck {
     }
 
     /// Where this machine connects to reach a bound address: a wildcard is good to listen on only.
-    static func target(_ address: String) -> String {
+    ///
+    /// - Parameter configured: what it was bound to: a link-local address is of no use without its interface, which a socket
+    ///   does not tell.
+    static func target(_ address: String, configured: [String] = []) -> String {
         guard let colon = address.lastIndex(of: ":") else { return address }
         switch address[..<colon] {
         case "0.0.0.0": return "127.0.0.1" + address[colon...]
         case "[::]": return "[::1]" + address[colon...]
-        default: return address
+        case let host:
+            let zoned = configured.first { $0.hasPrefix(host.dropLast() + "%") && host.hasPrefix("[") }
+            guard let zoned, let end = zoned.lastIndex(of: ":") else { return address }
+            return String(zoned[..<end] + address[colon...])
         }
     }
 }
