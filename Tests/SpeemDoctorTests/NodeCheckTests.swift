@@ -52,7 +52,9 @@ struct NodeCheckTests {
         let trouble = DaemonFacts.Trouble("this device has no identity yet", hint: "run speem init")
         let found = finding(.failed(trouble, isRunning: false))
         #expect(found == .problem(.node, "this device has no identity yet", toDo: "run speem init"))
-        #expect(finding(.failed(DaemonFacts.Trouble("odd"), isRunning: nil), isNode: true).state == .problem)
+        let odd = finding(.failed(DaemonFacts.Trouble("odd"), isRunning: nil), isNode: true)
+        #expect(odd.state == .problem)
+        #expect(odd.toDo?.contains("as the user that speem run belongs to") == true)
     }
 
     @Test func ofANodeItSaysWhoseItIs() {

@@ -163,3 +163,16 @@ gone "${pids[0]}"
 doctor alice
 says "a node that does not answer" "^problem	node reachable: 127\.0\.0\.1:$PORT does not answer \(.*efused" '^	to do: see that the node has power'
 [ "$STATUS" -eq 1 ] && ok "it is a problem" || bad "it is a problem" "status $STATUS"
+
+# ---- another user
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+    chmod 755 "$BOX"
+    cp "$SPEEM" "$BOX/speem"
+    start node
+    STATUS=0
+    OUT="$(setpriv --reuid=65534 --clear-groups "$BOX/speem" doctor --config "$BOX/node.toml" 2>"$BOX/.stderr")" || STATUS=$?
+    says "another user may not ask" '^problem	node reachable: cannot reach .*ermission denied' '^	to do: run this as the user'
+    says "nor look at the key" '^unknown	key file: cannot look at' '^	to do: run this as the user'
+else
+    skip "another user takes root and setpriv"
+fi

@@ -9,7 +9,9 @@ enum NodeCheck {
 
     static func finding(_ facts: Facts) -> Finding {
         if let trouble = facts.daemon.trouble {
-            return .problem(.node, trouble.words, toDo: trouble.hint ?? "look at the log of speem run")
+            return .problem(
+                .node, trouble.words,
+                toDo: trouble.hint ?? "run this as the user that speem run belongs to, and look at its log")
         }
         return facts.isNode ? node(facts) : device(facts.daemon.nodes ?? [])
     }
