@@ -91,14 +91,15 @@ let package = Package(
                 "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemSessions", "SpeemSync",
                 "SpeemTransport", "SpeemCPace", "SpeemDiscovery", "SpeemConfig", protobuf, log, lifecycle,
             ] + nio, tests: ["SpeemNode"])
+        + floor("SpeemDoctor", ["SpeemConfig", "SpeemTransport", "SpeemDiscovery", "CStaticShims"])
         // Floor 6
         + [
             .executableTarget(
                 name: "speem",
                 dependencies: [
                     "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemConfig", "SpeemQR",
-                    "SpeemTransport", "SpeemDiscovery", "SpeemNode", "SpeemDevice", "CStaticShims",
-                    .product(name: "ArgumentParser", package: "swift-argument-parser"), log, lifecycle,
+                    "SpeemTransport", "SpeemDiscovery", "SpeemNode", "SpeemDevice", "SpeemDoctor",
+                    "CStaticShims", .product(name: "ArgumentParser", package: "swift-argument-parser"), log, lifecycle,
                 ] + nio,
                 swiftSettings: settings),
             .executableTarget(

@@ -35,6 +35,7 @@ extension DeviceControl {
             "rejected": .integer(read.rejected),
             "key": .string("file"),
         ]
+        if isDaemon { result["listening"] = .array(listening.map { .string($0) }) }
         if let node = read.nodes.first(where: { !$0.isRetired }) {
             let problem = await problem(reaching: node.entry)
             result["node"] = .object([
@@ -48,7 +49,8 @@ extension DeviceControl {
 
     func isReachable(_ node: NodeEntry) async -> Bool { await problem(reaching: node) == nil }
 
-    private func problem(reaching node: NodeEntry) async -> (any Error)? {
+    /// Why a node does not answer; nil when it does.
+    func problem(reaching node: NodeEntry) async -> (any Error)? {
         let connections = device.connections
         let initiator = device.state.ownInitiator
         return await Deadline.wait(Self.pingPatience) { () -> (any Error)? in

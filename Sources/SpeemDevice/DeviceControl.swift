@@ -11,6 +11,8 @@ public struct DeviceControl: ControlHandler {
     let device: Device
     /// Whether a daemon looks after mail in the background; else each command does.
     let isDaemon: Bool
+    /// The bound addresses of the daemon.
+    let listening: [String]
 
     /// Seconds that an invite may live at the most, as in the configuration.
     private static let maxInviteLifetime: Int64 = 365 * 86_400
@@ -18,9 +20,10 @@ public struct DeviceControl: ControlHandler {
     /// How long a command waits for the network before it tells how far it came.
     static let patience: Duration = .seconds(8)
 
-    public init(device: Device, isDaemon: Bool) {
+    public init(device: Device, isDaemon: Bool, listening: [String] = []) {
         self.device = device
         self.isDaemon = isDaemon
+        self.listening = listening
     }
 
     public func call(_ method: String, _ parameters: JSON, session: ControlSession) async throws -> JSON {

@@ -25,7 +25,9 @@ public struct DeviceService: Service {
                     ? nil : try await DirectListener.bind(config.deviceListen, device: device, group: group)
                 do {
                     let control = try await ControlServer.bind(
-                        path: config.controlSocket, handler: DeviceControl(device: device, isDaemon: true),
+                        path: config.controlSocket,
+                        handler: DeviceControl(
+                            device: device, isDaemon: true, listening: listener?.server.addresses ?? []),
                         group: group, logger: logger)
                     return DeviceService(device: device, control: control, listener: listener, group: group)
                 } catch {

@@ -28,7 +28,7 @@ public enum DiscoveryProblem: Sendable, Equatable, CustomStringConvertible {
             "start it with: systemctl start avahi-daemon; or set discovery.mode = \"off\"; configured addresses work without"
         case .refused:
             "look at /etc/avahi/avahi-daemon.conf: disable-publishing and objects-per-client-max are in the way"
-        case .failed: "it is tried again; speem doctor looks closer"
+        case .failed: "it is tried again; look at its log with: journalctl -u avahi-daemon"
         }
     }
 }

@@ -10,8 +10,11 @@ public struct InterfacePolicy: Sendable, Equatable {
         self.avoid = avoid
     }
 
-    func allows(_ interface: NetworkInterface) -> Bool {
-        guard interface.isUp, !avoid.contains(where: { Self.matches(interface.name, $0) }) else { return false }
+    func allows(_ interface: NetworkInterface) -> Bool { interface.isUp && selects(interface) }
+
+    /// Whether it is to be used, while it is up.
+    public func selects(_ interface: NetworkInterface) -> Bool {
+        guard !avoid.contains(where: { Self.matches(interface.name, $0) }) else { return false }
         return use.isEmpty ? !interface.isLoopback : use.contains { Self.matches(interface.name, $0) }
     }
 
@@ -30,4 +33,15 @@ public struct NetworkInterface: Sendable, Equatable {
     public let canMulticast: Bool
     /// In text, in order: another network has others.
     public let addresses: [String]
+
+    public init(
+        index: Int32, name: String, isUp: Bool, isLoopback: Bool, canMulticast: Bool, addresses: [String]
+    ) {
+        self.index = index
+        self.name = name
+        self.isUp = isUp
+        self.isLoopback = isLoopback
+        self.canMulticast = canMulticast
+        self.addresses = addresses
+    }
 }

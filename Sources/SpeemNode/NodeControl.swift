@@ -9,7 +9,10 @@ import SpeemTransport
 struct NodeControl: ControlHandler {
     let requests: NodeRequests
     let claim: @Sendable () async throws -> Invite?
+    /// What invites say to connect to.
     let addresses: [String]
+    /// The bound addresses.
+    let listening: [String]
 
     func call(_ method: String, _ parameters: JSON, session: ControlSession) async throws -> JSON {
         switch method {
@@ -68,6 +71,7 @@ struct NodeControl: ControlHandler {
             "retired": .bool(state.isRetired),
             "node_key": .string(Hex.encode(state.noiseKey.publicKey.bytes)),
             "addresses": .array(addresses.map { .string($0) }),
+            "listening": .array(listening.map { .string($0) }),
             "uptime_seconds": .integer(report.uptime),
             "clock_synchronised": .bool(state.clock.wall != nil),
             "stored_bytes": .integer(report.stored),

@@ -127,7 +127,7 @@ public struct NodeService: Service {
                 handler: NodeControl(
                     requests: requests,
                     claim: { try await ClaimInvite.open(state: state, addresses: addresses, lifetime: lifetime) },
-                    addresses: addresses),
+                    addresses: addresses, listening: server.addresses),
                 group: group, logger: logger)
         } catch {
             await requests.networkClaim?.close()

@@ -49,10 +49,7 @@ actor Caller {
         _ method: String, _ parameters: [String: JSON] = [:], onNotification: @escaping Notify = { _, _ in }
     ) async throws -> JSON {
         if device == nil {
-            let client = ControlClient(path: config.controlSocket, group: group)
-            if let result = try await client.call(method, .object(parameters), onNotification: onNotification) {
-                return result
-            }
+            if let result = try await callDaemon(method, parameters, onNotification: onNotification) { return result }
             guard config.role == .device else {
                 throw Failure(
                     "the node is not running",
@@ -62,6 +59,14 @@ actor Caller {
         let device = try await open()
         return try await DeviceControl(device: device, isDaemon: false).call(
             method, .object(parameters), session: ControlSession(notify: onNotification))
+    }
+
+    /// - Returns: nil when no daemon runs.
+    func callDaemon(
+        _ method: String, _ parameters: [String: JSON] = [:], onNotification: @escaping Notify = { _, _ in }
+    ) async throws -> JSON? {
+        try await ControlClient(path: config.controlSocket, group: group)
+            .call(method, .object(parameters), onNotification: onNotification)
     }
 
     private func open() async throws -> Device {

@@ -42,6 +42,9 @@ struct Failure: Error {
         exit(code.rawValue)
     }
 
+    /// The error in words.
+    static func words(_ error: any Error) -> Failure { known(error) ?? Failure("\(error)") }
+
     /// The error in words, when it is one of ours.
     private static func known(_ error: any Error) -> Failure? {
         switch error {

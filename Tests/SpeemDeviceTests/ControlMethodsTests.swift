@@ -19,4 +19,15 @@ struct ControlMethodsTests {
         }
         await #expect(throws: ControlError.methodNotFound("export")) { try await device.call("export") }
     }
+
+    /// Where it listens is a daemon's to say; without one that is not known.
+    @Test func onlyADaemonSaysWhereItListens() async throws {
+        let device = try await TestDevice("alice")
+        #expect(try await device.call("status")["listening"] == nil)
+        let status = try await device.open { device in
+            try await DeviceControl(device: device, isDaemon: true, listening: ["[::]:4405"]).call(
+                "status", .null, session: ControlSession { _, _ in })
+        }
+        #expect(status["listening"] == .array([.string("[::]:4405")]))
+    }
 }

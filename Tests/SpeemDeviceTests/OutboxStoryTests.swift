@@ -86,6 +86,8 @@ struct OutboxStoryTests {
             let nodes = try await pair.alice.call("nodes").arrayValue ?? []
             #expect(nodes.map { $0["home"] } == [.bool(true), .bool(false)])
             #expect(nodes.map { $0["retired"] } == [.bool(false), .bool(true)])
+            // Each one that does not answer says why.
+            #expect(nodes.allSatisfy { ($0["problem"]?.stringValue != nil) == ($0["reachable"] == .bool(false)) })
             try await pair.bobNode.start()
             try await until("it is sent once more") { try await pair.alice.sent().last == "stored second" }
             #expect(try await pair.bob.inbox() == ["alice: second"])

@@ -1,3 +1,4 @@
+import CAvahi
 import Testing
 
 @testable import SpeemDiscovery
@@ -21,6 +22,23 @@ struct AvahiLibraryTests {
         case .success(let version): #expect(version.hasPrefix("avahi "))
         case .failure(let reason):
             #expect(!reason.description.isEmpty && reason.description == reason.description.lowercased())
+            #expect(!reason.problem.hint.isEmpty)
+        }
+    }
+
+    @Test func theLibrarysErrorsAreTold() {
+        #expect(AvahiError(code: Int32(AVAHI_ERR_NO_DAEMON)).problem == .noDaemon)
+        #expect(AvahiError(code: Int32(AVAHI_ERR_DBUS_ERROR)).problem == .noSystemBus)
+        for code in [AVAHI_ERR_ACCESS_DENIED, AVAHI_ERR_NOT_PERMITTED, AVAHI_ERR_TOO_MANY_CLIENTS] {
+            guard case .refused(let words) = AvahiError(code: Int32(code)).problem else {
+                Issue.record("\(code)")
+                continue
+            }
+            #expect(!words.isEmpty)
+        }
+        guard case .failed = AvahiError(code: Int32(AVAHI_ERR_TIMEOUT)).problem else {
+            Issue.record("a time-out")
+            return
         }
     }
 }

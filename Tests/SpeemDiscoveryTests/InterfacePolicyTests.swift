@@ -33,8 +33,17 @@ struct InterfacePolicyTests {
         #expect(!policy.allows(interface("vethab12")))
     }
 
+    /// What is to be used is so while it is down, too.
+    @Test func thoseThatAreDownAreSelected() {
+        let policy = InterfacePolicy(avoid: ["docker*"])
+        #expect(policy.selects(interface("eth0", isUp: false)))
+        #expect(!policy.allows(interface("eth0", isUp: false)))
+        #expect(!policy.selects(interface("docker0", isUp: false)))
+        #expect(!policy.selects(interface("lo", isUp: false, isLoopback: true)))
+    }
+
     @Test func thisMachineHasALoopback() throws {
-        let interfaces = InterfaceMonitor.interfaces()
+        let interfaces = NetworkInterface.all
         let loopback = try #require(interfaces.first { $0.isLoopback })
         #expect(loopback.index > 0)
         #expect(interfaceName(loopback.index) == loopback.name)

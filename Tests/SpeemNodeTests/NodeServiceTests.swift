@@ -47,6 +47,17 @@ struct NodeServiceTests {
         }
     }
 
+    /// What invites name may be another place than where the sockets are.
+    @Test func itSaysWhereItListens() async throws {
+        let node = TestNode()
+        try await node.serve { service in
+            let status = try await ControlClient(
+                path: node.folder + "/control.sock", group: .singletonMultiThreadedEventLoopGroup
+            ).call("status")
+            #expect(status?["listening"] == .array(service.server.addresses.map { .string($0) }))
+        }
+    }
+
     @Test(.timeLimit(.minutes(1))) func aNodeThatCannotBeReachedEnds() async throws {
         let node = TestNode()
         let service = try await node.start()

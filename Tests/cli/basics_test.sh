@@ -4,7 +4,7 @@ export HOME="$BOX/home"
 unset SPEEM_CONFIG
 mkdir "$HOME"
 
-for command in "" run init invite accept contacts verify send inbox sent status config version; do
+for command in "" run init invite accept contacts verify send inbox sent status doctor config version; do
     # shellcheck disable=SC2086
     prints "help of \"$command\"" 'USAGE: speem' "$SPEEM" $command --help
 done

@@ -23,17 +23,21 @@ public enum AvahiLibrary {
     ///
     /// Blocks for as long as D-Bus takes to answer.
     public static func daemonVersion() -> Result<String, AvahiFailure> {
-        guard let poll = avahi_simple_poll_new() else { return .failure(AvahiFailure(words: "out of memory")) }
+        guard let poll = avahi_simple_poll_new() else {
+            return .failure(AvahiFailure(words: "out of memory", problem: .failed("out of memory")))
+        }
         defer { avahi_simple_poll_free(poll) }
         var code: Int32 = 0
         let client = avahi_client_new(
             avahi_simple_poll_get(poll), AvahiClientFlags(rawValue: 0), { _, _, _ in }, nil, &code)
         guard let client else {
-            return .failure(AvahiFailure(words: avahi_strerror(code).map { String(cString: $0) } ?? "error \(code)"))
+            let error = AvahiError(code: code)
+            return .failure(AvahiFailure(words: error.words, problem: error.problem))
         }
         defer { avahi_client_free(client) }
         guard let version = avahi_client_get_version_string(client) else {
-            return .failure(AvahiFailure(words: "it does not tell its version"))
+            let error = AvahiError(code: avahi_client_errno(client))
+            return .failure(AvahiFailure(words: "it does not tell its version", problem: error.problem))
         }
         return .success(String(cString: version))
     }
@@ -42,6 +46,8 @@ public enum AvahiLibrary {
 /// Why avahi-daemon cannot be asked, in the library's words.
 public struct AvahiFailure: Error, Equatable, Sendable, CustomStringConvertible {
     let words: String
+    /// What it means.
+    public let problem: DiscoveryProblem
 
     public var description: String { words.lowercased() }
 }

@@ -65,6 +65,11 @@ struct InterfaceMonitor: ~Copyable {
     }
 }
 
+extension NetworkInterface {
+    /// Those of this machine, by their number.
+    public static var all: [NetworkInterface] { InterfaceMonitor.interfaces() }
+}
+
 /// The name of an interface by its number; nil when it is gone.
 func interfaceName(_ index: Int32) -> String? {
     var buffer = [CChar](repeating: 0, count: Int(IF_NAMESIZE) + 1)

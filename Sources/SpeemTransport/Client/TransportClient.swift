@@ -110,17 +110,21 @@ public struct TransportClient: Sendable {
     static func failure(_ error: any Error, address: String) -> TransportError {
         switch error {
         case let error as TransportError: return error
-        case let error as NIOConnectionError:
-            if error.connectionErrors.isEmpty {
-                return .unreachable(address: address, reason: "the name does not resolve")
-            }
-            if error.connectionErrors.contains(where: { $0.error is ChannelError }) {
-                return .timedOut(address: address)
-            }
-            return .unreachable(
-                address: address, reason: error.connectionErrors.last.map { systemWords($0.error) } ?? "no answer")
+        case let error as NIOConnectionError where error.connectionErrors.contains { $0.error is ChannelError }:
+            return .timedOut(address: address)
         case is ChannelError: return .timedOut(address: address)
-        default: return .unreachable(address: address, reason: systemWords(error))
+        default: return .unreachable(address: address, reason: reason(error))
+        }
+    }
+
+    /// Why a connection was not made, in words.
+    static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as NIOConnectionError:
+            if error.connectionErrors.isEmpty { return "the name does not resolve" }
+            return error.connectionErrors.last.map { reason($0.error) } ?? "no answer"
+        case is ChannelError: return "no answer in time"
+        default: return systemWords(error)
         }
     }
 
