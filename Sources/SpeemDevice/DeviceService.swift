@@ -83,11 +83,21 @@ public struct DeviceService: Service {
 
     /// Lets in, and looks for, whoever may be known now.
     private func followNeighbours() async {
-        for await _ in device.neighboursChanged.subscribe() {
-            await listener?.grantsChanged()
-            await device.discovery.refresh()
+        await withDiscardingTaskGroup { group in
+            // Rosters and grants change with these, too.
+            for signal in [device.nodesChanged, device.visitIsDue, device.lookAgain] {
+                group.addTask { for await _ in signal.subscribe() { device.neighboursChanged.notify() } }
+            }
+            for await _ in device.neighboursChanged.subscribe() {
+                await listener?.grantsChanged()
+                await device.discovery.refresh()
+                try? await Task.sleep(for: Self.refreshPause)
+            }
         }
     }
+
+    /// The shortest time between two looks at who is known.
+    private static let refreshPause: Duration = .seconds(1)
 
     /// Somebody is here who was not a moment ago: what waits for them is tried at once, and own nodes are read.
     private func found(_ neighbours: [Neighbour]) async {

@@ -64,7 +64,9 @@ public final class Discovery: Sendable {
     }
 
     /// Who is to be recognised: the Noise static keys, and what their records are made with.
-    public func recognise(_ candidates: [[UInt8]: EndpointKey]) { board.wish { $0.candidates = candidates } }
+    public func recognise(_ candidates: [[UInt8]: EndpointKey]) {
+        board.wish { if $0.candidates != candidates { $0.candidates = candidates } }
+    }
 
     /// Who is here and was recognised: addresses by Noise static keys.
     public var peers: [[UInt8]: [FoundAddress]] { board.findings.peers }

@@ -1,4 +1,3 @@
-import CAvahi
 import Synchronization
 
 /// Where the thread that talks to avahi-daemon and the rest of the process leave each other what they know.
@@ -6,7 +5,9 @@ final class DiscoveryBoard: Sendable {
     /// What the thread is to do.
     struct Wishes: Sendable, Equatable {
         var publications: [Publication] = []
-        var candidates: [[UInt8]: EndpointKey] = [:]
+        var candidates: [[UInt8]: EndpointKey] = [:] { didSet { version += 1 } }
+        /// Of the candidates: every record of a stranger is compared with all of them when they change.
+        private(set) var version = 0
     }
 
     /// What the thread has found.
@@ -22,10 +23,11 @@ final class DiscoveryBoard: Sendable {
         /// Addresses at which nobody answered.
         var doubts: Set<String> = []
         var findings = Findings()
-        var poll: UInt?
     }
 
     private let state = Mutex(State())
+    /// Of the thread.
+    let wakeUp = WakeUp()
     private let changed: @Sendable (Findings, Findings) -> Void
 
     /// - Parameter changed: called on the thread with what was known and what is known.
@@ -42,8 +44,8 @@ final class DiscoveryBoard: Sendable {
             change(&wishes)
             guard wishes != state.wishes else { return }
             state.wishes = wishes
-            Self.wake(state.poll)
         }
+        wakeUp.wake()
     }
 
     /// Nobody answered at an address that was found.
@@ -51,26 +53,16 @@ final class DiscoveryBoard: Sendable {
         state.withLock { state in
             guard state.doubts.count < FoundPeers.maxPlaces else { return }
             state.doubts.insert(address)
-            Self.wake(state.poll)
         }
+        wakeUp.wake()
     }
 
     func close() {
-        state.withLock { state in
-            state.wishes = nil
-            Self.wake(state.poll)
-        }
-    }
-
-    /// Under the lock: the loop is not freed meanwhile.
-    private static func wake(_ poll: UInt?) {
-        if let pointer = poll.flatMap({ OpaquePointer(bitPattern: $0) }) { avahi_simple_poll_wakeup(pointer) }
+        state.withLock { $0.wishes = nil }
+        wakeUp.wake()
     }
 
     // MARK: The thread's side
-
-    /// The loop that is woken from now on.
-    func attach(_ poll: OpaquePointer) { state.withLock { $0.poll = UInt(bitPattern: poll) } }
 
     func takeDoubts() -> Set<String> {
         state.withLock { state in
@@ -78,8 +70,6 @@ final class DiscoveryBoard: Sendable {
             return state.doubts
         }
     }
-
-    func detach() { state.withLock { $0.poll = nil } }
 
     func publish(_ found: FoundPeers) {
         update { findings in

@@ -125,7 +125,11 @@ actor NetworkClaim: ClaimHost {
     // MARK: Attempts
 
     func begin() throws(ClaimWindow.Refusal) -> ClaimWindow.Attempt {
-        guard state.account == nil, invite != nil, !isExpired, var window else { throw .closed }
+        guard state.account == nil, invite != nil, !isExpired, var window else {
+            // Not from inside of a connection that is closed by it; without an attempt the node's upkeep does it.
+            Task { await closeIfExpired() }
+            throw .closed
+        }
         defer { self.window = window }
         return try window.begin()
     }

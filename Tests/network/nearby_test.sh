@@ -142,6 +142,17 @@ eventually "bob finds alice once both are there" sees bob $'alice\tdevice'
 [ "$(grep -c 'no D-Bus system bus' "$BOX/bob.log")" -eq 1 ] &&
     ok "the log says that once" || bad "the log says that once" "$(grep D-Bus "$BOX/bob.log")"
 
+# ---- somebody else has the name by chance
+stop bob
+enter eve
+"${enter[@]}" "$PYTHON" "$HERE/../network/collide.py" 20 >"$BOX/collision" &
+pids+=("$!")
+until grep -qs listening "$BOX/collision"; do sleep 0.05; done
+run bob
+taken() { grep -qE '^[0-9a-f]{16}$' "$BOX/collision"; }
+eventually "another host claims the name of bob's service" taken
+eventually "alice finds bob under another name" sees alice $'bob\tdevice'
+
 # ---- thousands of made-up records
 memory() { awk '/^VmRSS/ { print $2 }' "/proc/${daemon[alice]}/status"; }
 before="$(memory)"
@@ -193,6 +204,20 @@ eventually "he gets it when he is back" has bob "while away"
 eventually "and alice is told" is_delivered alice "while away"
 [ "$(speem bob inbox --all 2>/dev/null | grep -c 'straight\|link-local\|while away')" -eq 3 ] &&
     ok "nothing is doubled" || bad "nothing is doubled" "$(speem bob inbox --all)"
+
+# ---- a node has moved to another address, which nobody was told of
+stop bob
+on bnode ip -4 addr flush dev eth0
+on bnode ip -6 addr flush dev eth0 scope global
+on bnode ip addr add 10.77.0.22/24 dev eth0
+speem alice send bob "to another address" >/dev/null 2>&1
+stored_there() { speem alice sent | grep -q "^stored.*to another address"; }
+eventually "the other node finds it on the network and brings what waits" stored_there
+on bnode ip -4 addr flush dev eth0
+on bnode ip addr add 10.77.0.12/24 dev eth0
+on bnode ip route replace default via 10.77.0.1
+run bob
+eventually "bob finds his node, and reads it" has bob "to another address"
 
 # ---- two segments without multicast between them
 ip netns add "$TAG-router"

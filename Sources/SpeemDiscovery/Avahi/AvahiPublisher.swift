@@ -16,7 +16,12 @@ final class AvahiPublisher {
     private var groups: [Int32: Group] = [:]
     /// When interfaces that were not taken are tried again: avahi-daemon hears of a new one later than this process.
     private var retry: Double?
-    private static let patience: Double = 2
+    private var patience = firstPatience
+    private static let firstPatience: Double = 2
+    private static let longestPatience: Double = 60
+    private var known: [NetworkInterface] = []
+    /// What the last try was refused with; it stays until the next one.
+    private var refusal: Int32?
 
     init(settings: DiscoverySettings) { self.settings = settings }
 
@@ -33,7 +38,6 @@ final class AvahiPublisher {
         _ publications: [Publication], interfaces: [NetworkInterface], client: OpaquePointer, events: AvahiEvents,
         now: Double
     ) -> Int32? {
-        retry = nil
         let wanted = publications.first
         for (index, group) in groups {
             guard wanted != group.publication || now >= group.due || !interfaces.contains(group.interface) else {
@@ -43,14 +47,18 @@ final class AvahiPublisher {
             groups[index] = nil
         }
         guard let wanted else { return nil }
-        var failure: Int32?
+        // Where a new one may do what the others do not, it is not waited for.
+        if interfaces == known, let retry, now < retry { return refusal }
+        known = interfaces
+        retry = nil
+        refusal = nil
         for interface in interfaces where groups[interface.index] == nil {
-            if let error = publish(wanted, on: interface, client: client, events: events, now: now) {
-                failure = error
-                retry = now + Self.patience
-            }
+            guard let error = publish(wanted, on: interface, client: client, events: events, now: now) else { continue }
+            refusal = error
+            retry = now + patience
         }
-        return failure
+        patience = refusal == nil ? Self.firstPatience : min(patience * 2, Self.longestPatience)
+        return refusal
     }
 
     private func publish(
@@ -85,7 +93,7 @@ final class AvahiPublisher {
         else { return }
         avahi_entry_group_free(known.group)
         groups[index] = nil
-        retry = now + (state == AVAHI_ENTRY_GROUP_COLLISION ? 0 : Self.patience)
+        retry = now + (state == AVAHI_ENTRY_GROUP_COLLISION ? 0 : patience)
     }
 
     /// The client is about to be freed, and all of its groups with it; or avahi-daemon has forgotten them.
@@ -93,5 +101,6 @@ final class AvahiPublisher {
         if free { for group in groups.values { avahi_entry_group_free(group.group) } }
         groups = [:]
         retry = nil
+        refusal = nil
     }
 }

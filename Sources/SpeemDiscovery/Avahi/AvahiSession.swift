@@ -78,14 +78,15 @@ final class AvahiSession {
         if let resolver = resolvers.removeValue(forKey: place) { avahi_service_resolver_free(resolver) }
     }
 
-    func publish(_ publications: [Publication], on interfaces: [NetworkInterface], now: Double) throws(AvahiError) {
-        guard isRunning else { return }
-        if let error = publisher.update(publications, interfaces: interfaces, client: client, events: events, now: now),
+    /// - Returns: why it is refused, which is tried again later.
+    func publish(_ publications: [Publication], on interfaces: [NetworkInterface], now: Double) -> AvahiError? {
+        guard isRunning,
+            let error = publisher.update(
+                publications, interfaces: interfaces, client: client, events: events, now: now),
             // It has not heard of the interface yet.
             error != Int32(AVAHI_ERR_INVALID_INTERFACE), error != Int32(AVAHI_ERR_NO_NETWORK)
-        {
-            throw AvahiError(code: error)
-        }
+        else { return nil }
+        return AvahiError(code: error)
     }
 
     func groupChanged(_ group: OpaquePointer, _ state: AvahiEntryGroupState, now: Double) {

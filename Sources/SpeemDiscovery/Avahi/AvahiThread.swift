@@ -18,6 +18,8 @@ final class AvahiThread {
     private let monitor = InterfaceMonitor()
     private var session: AvahiSession?
     private var found = FoundPeers()
+    /// The version of the candidates that are recognised.
+    private var recognised = 0
     private var interfaces: [NetworkInterface] = []
     /// Steady seconds at which the connection to the bus is tried again, and how long after that.
     private var attempt = 0.0
@@ -80,14 +82,17 @@ final class AvahiThread {
     // MARK: The loop
 
     private func run() {
-        board.attach(poll)
-        // Before the loop is freed.
-        defer { board.detach() }
         let api = avahi_simple_poll_get(poll)
-        let watch = watchInterfaces(api)
+        let watches = [
+            watch(monitor.descriptor, api) { _, _, _, pointer in AvahiThread.of(pointer)?.interfacesChanged() },
+            watch(board.wakeUp.descriptor, api) { _, _, _, pointer in AvahiThread.of(pointer)?.board.wakeUp.drain() },
+        ]
         interfaces = InterfaceMonitor.interfaces()
         while let wishes = board.wishes {
-            found.recognise(wishes.candidates)
+            if wishes.version != recognised {
+                recognised = wishes.version
+                found.recognise(wishes.candidates)
+            }
             for event in events.take() { follow(event) }
             for address in board.takeDoubts() { found.doubt(address, now: Self.now) }
             connect(api)
@@ -96,7 +101,7 @@ final class AvahiThread {
             if avahi_simple_poll_iterate(poll, timeout()) < 0, errno != EINTR { break }
         }
         session = nil
-        if let watch { api?.pointee.watch_free(watch) }
+        for case let watch? in watches { api?.pointee.watch_free(watch) }
     }
 
     /// Milliseconds until there is something to do; -1: until something happens.
@@ -113,14 +118,17 @@ final class AvahiThread {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
-    private func watchInterfaces(_ api: UnsafePointer<AvahiPoll>?) -> OpaquePointer? {
-        guard monitor.descriptor >= 0, let api else { return nil }
+    /// Watches a descriptor for something to read.
+    private func watch(
+        _ descriptor: Int32, _ api: UnsafePointer<AvahiPoll>?, _ callback: @escaping AvahiWatchCallback
+    ) -> OpaquePointer? {
+        guard descriptor >= 0, let api else { return nil }
         return api.pointee.watch_new(
-            api, monitor.descriptor, AVAHI_WATCH_IN,
-            { _, _, _, pointer in
-                guard let pointer else { return }
-                Unmanaged<AvahiThread>.fromOpaque(pointer).takeUnretainedValue().interfacesChanged()
-            }, Unmanaged.passUnretained(self).toOpaque())
+            api, descriptor, AVAHI_WATCH_IN, callback, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    private static func of(_ pointer: UnsafeMutableRawPointer?) -> AvahiThread? {
+        pointer.map { Unmanaged<AvahiThread>.fromOpaque($0).takeUnretainedValue() }
     }
 
     private func interfacesChanged() {
@@ -192,13 +200,14 @@ final class AvahiThread {
         }
         do throws(AvahiError) {
             try session.browse()
-            try session.publish(
+            // Where it may not publish it may still look.
+            let refusal = session.publish(
                 wishes.publications, on: interfaces.filter(settings.interfaces.allows), now: Self.now)
             let next = found.next(now: Self.now)
             askAgain = next.again
             for place in next.ask { session.resolve(place) }
             pause = Self.firstPause
-            board.report(nil)
+            board.report(refusal?.problem)
         } catch {
             fail(error)
         }

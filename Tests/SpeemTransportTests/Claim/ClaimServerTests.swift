@@ -183,11 +183,15 @@ struct ClaimServerTests {
     @Test func anotherNetworkIsNotAnswered() async throws {
         let elsewhere = LocalNetworks(networks: [.init(address: [192, 0, 2, 1], mask: [255, 255, 255, 0])])
         try await TestClaimServer.run(networks: { elsewhere }) { server in
-            let closed = try await server.speak { connection, _ in
-                try? await connection.write([1] + [UInt8](repeating: 1, count: 16))
-                return try await isClosed(&connection)
+            do {
+                let closed = try await server.speak { connection, _ in
+                    try? await connection.write([1] + [UInt8](repeating: 1, count: 16))
+                    return try await isClosed(&connection)
+                }
+                #expect(closed)
+            } catch ChannelError.ioOnClosedChannel {
+                // It was closed before it could be looked at.
             }
-            #expect(closed)
             #expect(await server.host.ends.isEmpty)
         }
     }
