@@ -78,6 +78,7 @@ let package = Package(
             "SpeemTransport", ["SpeemCrypto", "SpeemNoise", "SpeemCPace", "SpeemProtocol", protobuf, log] + nio,
             tests: ["TestTools"])
         + floor("SpeemDiscovery", ["SpeemCrypto", "SpeemConfig", "CAvahi", "CStaticShims", log])
+        + floor("SpeemSystemd", [lifecycle], tests: [log])
         // Floor 5
         + floor(
             "SpeemNode",
@@ -98,7 +99,7 @@ let package = Package(
                 name: "speem",
                 dependencies: [
                     "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemConfig", "SpeemQR",
-                    "SpeemTransport", "SpeemDiscovery", "SpeemNode", "SpeemDevice", "SpeemDoctor",
+                    "SpeemTransport", "SpeemDiscovery", "SpeemNode", "SpeemDevice", "SpeemSystemd", "SpeemDoctor",
                     "CStaticShims", .product(name: "ArgumentParser", package: "swift-argument-parser"), log, lifecycle,
                 ] + nio,
                 swiftSettings: settings),

@@ -6,7 +6,7 @@
 # Can be run again at any time. Tests that need root (a chroot, a small disk) say so and are skipped without.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-TEST_PACKAGES=(python3 python3-venv dbus avahi-daemon iproute2 util-linux)
+TEST_PACKAGES=(python3 python3-venv dbus avahi-daemon iproute2 util-linux systemd strace)
 VENV="$ROOT/.build-venv"
 # Bytes of the stripped static program at the most (30 MB).
 SIZE_LIMIT=30000000

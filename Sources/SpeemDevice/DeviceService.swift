@@ -44,6 +44,11 @@ public struct DeviceService: Service {
         }
     }
 
+    /// Whether the store answers: without it the device is of no use.
+    public func isAlive() async -> Bool {
+        (try? await device.state.store.read { try $0.commitNumber() }) != nil
+    }
+
     /// Serves until a graceful shutdown, then closes the store.
     ///
     /// - Throws: the failure of the store, after which only a new start helps.

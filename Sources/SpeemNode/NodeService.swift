@@ -153,6 +153,11 @@ public struct NodeService: Service {
         }
     }
 
+    /// Whether the store answers: without it the node is of no use.
+    public func isAlive() async -> Bool {
+        (try? await requests.state.store.read { try $0.commitNumber() }) != nil
+    }
+
     /// Serves until a graceful shutdown, then says goodbye, and closes the store.
     ///
     /// - Throws: ``SpeemTransport/TransportError`` when a socket ends on its own (a node that nobody can reach must not

@@ -8,7 +8,7 @@ struct FloorTests {
         "SpeemCrypto": 1,
         "SpeemNoise": 2, "SpeemCPace": 2, "SpeemStore": 2, "SpeemProtocol": 2, "SpeemConfig": 2, "SpeemQR": 2,
         "SpeemIdentity": 3, "SpeemSessions": 3, "SpeemSync": 3, "SpeemMailbox": 3,
-        "SpeemTransport": 4, "SpeemDiscovery": 4,
+        "SpeemTransport": 4, "SpeemDiscovery": 4, "SpeemSystemd": 4,
         "SpeemNode": 5, "SpeemDevice": 5, "SpeemDoctor": 5,
         "speem": 6, "speem-benchmark": 6,
     ]

@@ -6,6 +6,7 @@ import SpeemDevice
 import SpeemIdentity
 import SpeemNode
 import SpeemQR
+import SpeemSystemd
 import UnixSignals
 
 struct RunCommand: AsyncParsableCommand {
@@ -23,17 +24,23 @@ struct RunCommand: AsyncParsableCommand {
         let config = try options.load()
         let logger = Logs.make(config, daemon: true)
         let service: any Service
+        let isAlive: @Sendable () async -> Bool
         switch config.role {
         case .node:
             let node = try await NodeService.start(config, logger: logger)
             show(node.announcement)
             service = node
+            isAlive = { await node.isAlive() }
         case .device:
-            service = try await DeviceService.start(config, logger: logger)
+            let device = try await DeviceService.start(config, logger: logger)
+            service = device
+            isAlive = { await device.isAlive() }
             Output.note("speem: running; commands go through \(config.controlSocket)")
         }
+        let watchdog = ServiceManager.current.map { Watchdog($0, isAlive: isAlive) }
         let group = ServiceGroup(
-            services: [service], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: [service] + (watchdog.map { [$0] } ?? []), gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger)
         try await group.run()
     }
 
