@@ -12,7 +12,7 @@ VENV="$ROOT/.build-venv"
 SIZE_LIMIT=30000000
 # Far more than a suite or a script takes on a slow machine: one that hangs ends as a failure.
 SUITE_SECONDS=1200
-SCRIPT_SECONDS=300
+SCRIPT_SECONDS=600
 passed=0
 failed=0
 

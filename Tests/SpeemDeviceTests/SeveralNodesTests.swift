@@ -176,6 +176,34 @@ struct SeveralNodesTests {
         }
     }
 
+    /// A lost node that is not home: home is asked, and nothing that another device changes meanwhile becomes a fork.
+    @Test func aLostSecondNodeIsReplacedThroughHome() async throws {
+        let bob = try await TestDevice("bob")
+        let (home, second, board) = (try await TestNode(), try await TestNode(), try await TestNode())
+        for node in [home, second] {
+            try await node.start()
+            _ = try await bob.accept(await node.claim?.text ?? "")
+        }
+        let lost = await second.name
+        try await second.stop()
+        try await board.start()
+        let parameters: [String: JSON] = [
+            "node": .string(lost), "invite": .string(await board.claim?.text ?? ""), "lost": .bool(true),
+        ]
+        // Without home nobody knows what others have changed.
+        try await home.stop()
+        await #expect(throws: (any Error).self) { try await bob.call("nodes.replace", parameters) }
+        try await home.start()
+        try await bob.call("nodes.replace", parameters)
+        let names = [await home.name, await board.name]
+        let nodes = try await bob.call("nodes").arrayValue ?? []
+        #expect(nodes.compactMap { $0["retired"] == .bool(true) ? nil : $0["addresses"]?.arrayValue?.first?.stringValue } == names)
+        let phone = try TestDevice(new: "phone")
+        try await bob.link(phone)
+        #expect(try await bob.devices() == ["bob-1", "phone"])
+        for node in [home, board] { try await node.stop() }
+    }
+
     /// Cut off after any number of bytes, at the new board or at the old one, and asked again: home has moved once.
     @Test(arguments: [50, 100, 150, 300, 600, 900, 1500], [true, false])
     func replacedWithABadLine(cut: Int, newIsBad: Bool) async throws {

@@ -43,11 +43,11 @@ stop() {
     gone "${daemon[$1]}" || bad "$1 ends when it is told to"
 }
 
-# eventually WORDS COMMAND...: within 30 seconds.
+# eventually WORDS COMMAND...: within two minutes, which a lost TCP connection may take to be noticed.
 eventually() {
     local words="$1" start=$SECONDS
     shift
-    while [ $((SECONDS - start)) -lt 30 ]; do
+    while [ $((SECONDS - start)) -lt 120 ]; do
         if "$@" >/dev/null 2>&1; then
             ok "$words"
             return 0
