@@ -197,7 +197,9 @@ struct SeveralNodesTests {
         try await bob.call("nodes.replace", parameters)
         let names = [await home.name, await board.name]
         let nodes = try await bob.call("nodes").arrayValue ?? []
-        #expect(nodes.compactMap { $0["retired"] == .bool(true) ? nil : $0["addresses"]?.arrayValue?.first?.stringValue } == names)
+        #expect(
+            nodes.compactMap { $0["retired"] == .bool(true) ? nil : $0["addresses"]?.arrayValue?.first?.stringValue }
+                == names)
         let phone = try TestDevice(new: "phone")
         try await bob.link(phone)
         #expect(try await bob.devices() == ["bob-1", "phone"])
