@@ -110,9 +110,8 @@ public struct DeviceService: Service {
         device.retryAll.notify()
         do {
             let own = try await device.state.store.read { try ContactRows.own(in: $0).id }
-            for contact in Set(neighbours.compactMap { $0.contact(own: own) }) {
-                _ = try await device.courier.deliver(to: contact)
-            }
+            // Side by side: one whose node hangs holds up nobody who is here.
+            _ = await device.courier.deliver(toAllOf: Array(Set(neighbours.compactMap { $0.contact(own: own) })))
         } catch {
             device.state.logger.error("what waits for devices on this network is not brought at once: \(error)")
         }
