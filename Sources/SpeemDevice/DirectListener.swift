@@ -77,7 +77,10 @@ private struct DirectRequests: PeerHandler {
         switch request.kind {
         case .deposit(let deposit): return await take(deposit)
         case .ping: return .with { $0.pong = WirePong() }
-        default: return .refusal(.notAllowed, "this is a device, and takes messages only")
+        case .drain, .acknowledge, .rosterFetch, .rosterAppend, .prekeyUpload, .prekeyTake, .inviteRegister, .redeem,
+            .claim, .nodeStatus, .grantRevoke, .grantList, .grantPut, .nodeReset, .routeRegister, .routeAdd,
+            .routeRemove, .outboxPut, .outboxList, .outboxAcknowledge, .discoverySet, nil:
+            return .refusal(.notAllowed, "this is a device, and takes messages only")
         }
     }
 

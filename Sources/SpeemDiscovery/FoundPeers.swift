@@ -186,7 +186,7 @@ struct FoundPeers: Sendable {
         }
         switch places[place] {
         case .peer, .unowned: return true
-        default: return false
+        case .waiting, .resolving, .mute, .stranger, nil: return false
         }
     }
 
