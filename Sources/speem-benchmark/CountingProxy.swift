@@ -23,7 +23,7 @@ final class CountingProxy: Sendable {
         let channel = try await ServerBootstrap(group: group)
             .childChannelInitializer { inner in
                 ClientBootstrap(group: inner.eventLoop)
-                    .channelOption(.socketOption(.tcp_nodelay), value: 1)
+                    .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                     .channelInitializer { outer in
                         outer.eventLoop.makeCompletedFuture {
                             try outer.pipeline.syncOperations.addHandler(Pipe(to: inner, counter))

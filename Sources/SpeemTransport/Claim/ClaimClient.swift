@@ -78,7 +78,7 @@ public struct ClaimClient: Sendable {
             channel = try await ClientBootstrap(group: group)
                 .connectTimeout(timeout)
                 .channelOption(.autoRead, value: false)
-                .channelOption(.socketOption(.tcp_nodelay), value: 1)
+                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .connect(host: host, port: port).get()
         } catch let error as NIOConnectionError where error.connectionErrors.contains(where: { $0.isRefusal }) {
             throw ClaimFailure.notOpen(address: address)

@@ -52,7 +52,7 @@ public struct TransportClient: Sendable {
         let answerTimeout = answerTimeout
         let connecting = KeepAlive.apply(to: ClientBootstrap(group: eventLoop))
             .connectTimeout(timeout)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let engine = try InitiatorEngine(

@@ -107,7 +107,7 @@ final class Listener: Sendable {
             KeepAlive.apply(to: bootstrap)
                 .serverChannelOption(.backlog, value: TransportLimits.backlog)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .bind(host: host, port: Int(port))
         case .unix(let path): bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true)
         }

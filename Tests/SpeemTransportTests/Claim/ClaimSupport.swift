@@ -132,7 +132,7 @@ func connectClaim(to address: String) async throws -> any Channel {
     let (host, port) = try #require(TransportClient.split(address))
     return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
         .channelOption(.autoRead, value: false)
-        .channelOption(.socketOption(.tcp_nodelay), value: 1)
+        .channelOption(.tcpOption(.tcp_nodelay), value: 1)
         .connect(host: host, port: port).get()
 }
 
