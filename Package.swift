@@ -21,6 +21,11 @@ func floor(
     ]
 }
 
+/// A program that the transcripts use, and that is no part of the product.
+func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, path: "Tests/" + name, swiftSettings: settings)
+}
+
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
@@ -116,5 +121,6 @@ let package = Package(
             .testTarget(name: "TidyTests", swiftSettings: settings),
             // What several suites of tests use.
             .target(name: "TestTools", path: "Tests/TestTools", swiftSettings: settings),
+            tool("NewerStore", ["SpeemStore"]),
         ]
 )

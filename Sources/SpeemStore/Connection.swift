@@ -63,6 +63,9 @@ public final class Connection {
     /// The disk failed in a way after which nobody knows what it holds; nothing is written any more.
     var isPoisoned: Bool { vfs.isPoisoned }
 
+    /// From now on nothing is written, not even on closing.
+    func forbidWrites() { vfs.forbidWrites() }
+
     /// Frames of the log, up to the last commit.
     var logFrames: UInt64 { vfs.wal?.frameCount ?? 0 }
 

@@ -21,7 +21,7 @@ final class EncryptingVFS {
     let creating: Bool
     /// The words behind SQLite's last input/output error, taken by ``Connection``.
     var fault: StoreError?
-    /// The disk failed in a way after which nobody knows what it holds.
+    /// Nothing is written any more: the disk failed in a way after which nobody knows what it holds, or ``forbidWrites()``.
     private(set) var isPoisoned = false
     /// The log, while it is open.
     private(set) weak var wal: WALFile?
@@ -126,6 +126,9 @@ final class EncryptingVFS {
     }
 
     // MARK: Faults
+
+    /// Leaves the files as they are from now on. Otherwise SQLite takes the log over when it closes.
+    func forbidWrites() { isPoisoned = true }
 
     /// Remembers a failure for ``Connection`` and gives SQLite's code for it.
     @discardableResult

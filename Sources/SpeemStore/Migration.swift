@@ -13,17 +13,17 @@ public struct Migration: Sendable {
 
     /// Brings the store up to date in one transaction; returns the steps taken.
     ///
-    /// - Parameter firstCommit: of a new store, what belongs into its first transaction besides.
+    /// - Parameters:
+    ///   - folder: for the error of a store that is too new.
+    ///   - firstCommit: of a new store, what belongs into its first transaction besides.
     static func run(
-        _ migrations: [Migration], on connection: Connection, firstCommit: ((Connection) throws -> Void)? = nil
+        _ migrations: [Migration], on connection: Connection, folder: String,
+        firstCommit: ((Connection) throws -> Void)? = nil
     ) throws -> [Migration] {
         precondition(
             !migrations.isEmpty && migrations.map(\.number) == Array(1...migrations.count),
             "migrations are numbered from 1")
-        let version = try connection.userVersion()
-        guard version <= migrations.count else {
-            throw StoreError.newerSchema(found: version, known: migrations.count)
-        }
+        let version = try check(migrations, on: connection, folder: folder)
         let steps = Array(migrations[version...])
         guard !steps.isEmpty else { return [] }
         try connection.executeOnce("BEGIN IMMEDIATE")
@@ -38,6 +38,18 @@ public struct Migration: Sendable {
             throw error
         }
         return steps
+    }
+
+    /// Refuses a store that a newer program made; writes nothing. Returns the store's version.
+    @discardableResult
+    static func check(
+        _ migrations: [Migration], on connection: Connection, folder: String
+    ) throws(StoreError) -> Int {
+        let version = try connection.userVersion()
+        guard (0...migrations.count).contains(version) else {
+            throw .newerSchema(folder: folder, found: version, known: migrations.count)
+        }
+        return version
     }
 }
 

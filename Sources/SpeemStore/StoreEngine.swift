@@ -48,6 +48,13 @@ final class StoreEngine {
         guard try connection.pragma("journal_mode") == "wal" else {
             throw StoreError.damaged(file: "store.db", place: "its header")
         }
+        // Before the log is taken over: of a newer program's store not a byte is changed.
+        do throws(StoreError) {
+            try Migration.check(options.migrations, on: connection, folder: files.folder)
+        } catch {
+            connection.forbidWrites()
+            throw error
+        }
         report.droppedFrames = connection.droppedFrames
         if let frames = try checkpoint(), frames != connection.logFrames {
             throw StoreError.damaged(file: "store.db-wal", place: "frame \(frames + 1), which SQLite does not accept")
@@ -61,7 +68,8 @@ final class StoreEngine {
         }
         report.isNew = isNew
         let firstCommit = isNew ? options.firstCommit : nil
-        let steps = try Migration.run(options.migrations, on: connection, firstCommit: firstCommit)
+        let steps = try Migration.run(
+            options.migrations, on: connection, folder: files.folder, firstCommit: firstCommit)
         report.migrations = steps.map(\.name)
         if prepared.marker == nil {
             // Into the main file first: if log and marker are lost together, it still tells that it is not new.

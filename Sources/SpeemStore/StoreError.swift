@@ -16,8 +16,8 @@ public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case inputOutput(operation: String, path: String, code: Int32)
     /// An earlier failure left it unknown what is on disk: the process must be started again.
     case failed(reason: String)
-    /// The store was made by a newer version of the program.
-    case newerSchema(found: Int, known: Int)
+    /// The store was made, or brought up to date, by a newer version of the program; nothing of it was changed.
+    case newerSchema(folder: String, found: Int, known: Int)
     /// Too much is waiting to be written.
     case busy
     /// The store was closed.
@@ -40,8 +40,8 @@ public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case .diskFull(let path): "no space is left for \(path)"
         case .inputOutput(let operation, let path, let code): "cannot \(operation) \(path): \(errorText(code))"
         case .failed(let reason): "the store stopped after a failure (\(reason)); start the program again"
-        case .newerSchema(let found, let known):
-            "the store has version \(found), and this program knows only version \(known): use a newer program"
+        case .newerSchema(let folder, let found, let known):
+            "a newer speem has used the store in \(folder): it has version \(found), and this program knows none after \(known)"
         case .busy: "too much is waiting to be written"
         case .closed: "the store is closed"
         case .unexpectedType(let column): "column \(column) has an unexpected type"

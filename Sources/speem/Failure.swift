@@ -69,7 +69,9 @@ struct Failure: Error {
         case .missing(_, reason: StoreError.neverMade): "run speem init first"
         case .missing: "put it back from where it went; to begin anew choose an empty data folder"
         case .inputOutput: "check that the folder exists, belongs to this user and is writable"
-        case .keyFile, .failed, .newerSchema, .busy, .closed, .unexpectedType, .sqlite: nil
+        case .newerSchema:
+            "install the newer speem again; nothing was changed, and an older program cannot read this store"
+        case .keyFile, .failed, .busy, .closed, .unexpectedType, .sqlite: nil
         }
     }
 

@@ -66,6 +66,11 @@ final class MemoryDisk: FileSystem {
         state.withLock { $0.names.values.reduce(0) { $0 + $1.state.withLock { $0.current.count } } }
     }
 
+    /// All files, byte for byte.
+    var contents: [String: [UInt8]] {
+        state.withLock { $0.names.mapValues { $0.state.withLock { $0.current } } }
+    }
+
     func checkSpace(_ growth: Int, _ path: String) throws(FileError) {
         let capacity = state.withLock { $0.capacity }
         if growth > 0, capacity != .max, used + growth > capacity {
