@@ -6,7 +6,7 @@
 # Can be run again at any time. Tests that need root (a chroot, a small disk) say so and are skipped without.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-TEST_PACKAGES=(python3 python3-venv dbus avahi-daemon iproute2 util-linux systemd strace)
+TEST_PACKAGES=(python3 python3-venv dbus avahi-daemon iproute2 util-linux systemd strace debootstrap lintian man-db)
 VENV="$ROOT/.build-venv"
 # Bytes of the stripped static program at the most (30 MB).
 SIZE_LIMIT=30000000
@@ -105,7 +105,7 @@ check "it has at most $SIZE_LIMIT bytes" test "$size" -le "$SIZE_LIMIT"
 RESULTS="$(mktemp)"
 TEMPORARY+=("$RESULTS")
 export SPEEM RESULTS
-for script in Tests/cli/*_test.sh Tests/network/*_test.sh; do
+for script in Tests/cli/*_test.sh Tests/network/*_test.sh Tests/package/*_test.sh; do
     say "$script"
     : >"$RESULTS"
     start=$SECONDS
