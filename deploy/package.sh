@@ -100,7 +100,7 @@ for page in OPERATE THREATS; do packed "$DOC/$page.md.gz" <"docs/$page.md"; done
 packed "$DOC/changelog.gz" <<EOF
 speem ($DEBIAN_VERSION) unstable; urgency=medium
 
-  * SPEEM Node $VERSION, built from commit $(git rev-parse --short=12 HEAD).
+  * SPEEM Node $VERSION, built from commit $(git describe --always --dirty --abbrev=12 --exclude '*').
 
  -- $MAINTAINER  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
 EOF
@@ -108,8 +108,12 @@ licence="$(tail -n +3 LICENSE | sed 's/^$/./; s/^/ /')"
 while IFS= read -r line; do
     if [ "$line" = "@LICENSE@" ]; then printf '%s\n' "$licence"; else printf '%s\n' "$line"; fi
 done <"$FILES/debian/copyright" | put 644 "$DOC/copyright"
-checkouts="$SCRATCH_DEBUG/checkouts"
-if [ ! -d "$checkouts" ]; then checkouts="$SCRATCH_STATIC/checkouts"; fi
+checkouts=""
+for folder in "$SCRATCH_STATIC" "$ROOT/.build-arm64" "$SCRATCH_DEBUG"; do
+    if [ -z "$checkouts" ] && [ -d "$folder/checkouts" ]; then checkouts="$folder/checkouts"; fi
+done
+[ -n "$checkouts" ] || fail "the sources of the Swift packages are not here, and their licences belong into the package" \
+    "swift package resolve fetches them"
 {
     for folder in "$checkouts"/*/; do
         name="$(basename "$folder")"

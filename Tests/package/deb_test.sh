@@ -8,6 +8,22 @@ can_make_system || exit 0
 
 # Everything after the fetching happens in namespaces of its own: the node's port is nobody else's, and mounts go with them.
 if [ -z "${SPEEM_OWN_NETWORK:-}" ]; then
+    # no_package WORDS PATTERN ARGUMENT...: deploy/package.sh refuses them.
+    no_package() {
+        local words="$1" pattern="$2" err
+        shift 2
+        if err="$("$HERE/../../deploy/package.sh" "$@" 2>&1)" || ! grep -qE "^error: $pattern" <<<"$err"; then
+            bad "$words" "$err"
+        else
+            ok "$words"
+        fi
+    }
+    no_package "no package for a machine that there is no program for" 'there is no package for mips$' mips
+    no_package "none of a program that is not there" 'there is no /nowhere$' amd64 /nowhere
+    no_package "none of one that needs libraries" '/bin/true is no static program for amd64: ELF' amd64 /bin/true
+    other=arm64
+    [ "$(dpkg --print-architecture)" = amd64 ] || other=amd64
+    no_package "none of one for another machine" ".* is no static program for $other: ELF" "$other" "$SPEEM"
     fetch_system || { bad "a Debian system to install it in" "$(tail -n 5 "$BOX/debootstrap.log" 2>/dev/null)"; exit 1; }
     if ! out="$("$HERE/../../deploy/package.sh" "$(dpkg --print-architecture)" "$SPEEM" 2>&1)"; then
         bad "the package is made, and lintian is content" "$out"
