@@ -55,6 +55,30 @@ import Testing
         #expect(server.server.peerCount == 0)
     }
 
+    /// With the number of TCP_NODELAY but at the socket's level it would be SO_DEBUG, which only root may set: tests that run as
+    /// root would not notice.
+    @Test(.timeLimit(.minutes(1))) func smallMessagesAreSentAtOnceAndNothingTakesRoot() async throws {
+        let listener = try await Listener.bind(
+            [.tcp(host: "127.0.0.1", port: 0)], places: ConnectionPlaces(1), group: group, logger: quietLogger
+        ) { _ in }
+        let (accepted, found) = AsyncStream.makeStream(of: (noDelay: Int, debug: Int).self)
+        let serving = Task {
+            try await listener.serve { channel in
+                guard let noDelay = try? await channel.getOption(.tcpOption(.tcp_nodelay)).get(),
+                    let debug = try? await channel.getOption(.socketOption(.init(rawValue: SO_DEBUG))).get()
+                else { return found.finish() }
+                found.yield((noDelay, debug))
+            }
+        }
+        let visitor = try await connectClaim(to: listener.addresses[0])
+        let options = await accepted.first { _ in true }
+        #expect(options?.noDelay == 1)
+        #expect(options?.debug == 0)
+        try? await visitor.close()
+        serving.cancel()
+        _ = try? await serving.value
+    }
+
     @Test(.timeLimit(.minutes(1))) func aServerThatNeverRanClosesItsVisitors() async throws {
         let server = try await TestServer()
         var channels: [any Channel] = []
