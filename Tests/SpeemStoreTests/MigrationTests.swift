@@ -76,10 +76,12 @@ struct MigrationTests {
     private func filled(rows: Int64, length: Int = 3000) async throws -> MemoryDisk {
         let disk = MemoryDisk()
         let store = try await Store.open(options(disk, migrations: [before]))
-        for row in 0..<rows {
+        for first in stride(from: 0, to: rows, by: 50) {
             try await store.write {
-                try $0.execute(
-                    "INSERT INTO letter (text) VALUES (?)", .text(String(repeating: "x", count: length) + "\(row)"))
+                for row in first..<min(first + 50, rows) {
+                    try $0.execute(
+                        "INSERT INTO letter (text) VALUES (?)", .text(String(repeating: "x", count: length) + "\(row)"))
+                }
             }
         }
         await store.close()
@@ -94,13 +96,13 @@ struct MigrationTests {
         } ?? 0
     }
 
-    /// 12 MB are written anew, and the log is as large as after any other work.
+    /// More than 3,000 pages are written anew, and the log is as large as after any other work.
     @Test func theLogDoesNotGrowWithTheStore() async throws {
-        let disk = try await filled(rows: 4000)
+        let disk = try await filled(rows: 1500)
         let log = try #require(disk[walPath]?.count)
         let store = try await Store.open(options(disk, migrations: [before, rewriting()]))
         #expect(store.report.migrations == ["capitals"])
-        #expect(try await finished(store) == 4000)
+        #expect(try await finished(store) == 1500)
         #expect(try #require(disk[walPath]?.count) <= log + StoreLayout.framesPerChunk * StoreLayout.sealedFrame)
         try await store.verify()
         await store.close()
@@ -129,7 +131,7 @@ struct MigrationTests {
             #expect(try await finished(store) == 90)
             if (1..<5).contains(pieces.withLock { $0 }) { interrupted += 1 }
             await store.close()
-            fails += 3
+            fails += 7
         }
         #expect(interrupted > 0, "no attempt ended between two pieces")
     }
