@@ -37,8 +37,11 @@ done
 METRICS="$(free_port)"
 node home "[metrics]"$'\n'"listen = \"127.0.0.1:$METRICS\""$'\n'"file = \"$BOX/speem.prom\""
 device alice
+# As the service does: nothing that the node makes is for others, but this file.
+umask 077
 start home
 home=$PID
+umask 022
 own home alice
 body "$METRICS" >"$BOX/metrics"
 check "the format" '^speem_build_info\{version="[^"]+"\} 1$' "$BOX/metrics" speem_build_info

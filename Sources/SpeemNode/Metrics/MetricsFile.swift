@@ -21,9 +21,10 @@ struct MetricsFile {
         let temporary = path + ".new"
         // Whatever lies there is not followed, and not written into.
         unlink(temporary)
-        // Readable by others: the collector is another user.
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw failure("make", temporary) }
+        // Readable by others, whatever the service's umask is: the collector is another user.
+        _ = fchmod(descriptor, 0o644)
         let bytes = Array(text.utf8)
         var done = 0
         while done < bytes.count {

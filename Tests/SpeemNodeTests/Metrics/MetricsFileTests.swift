@@ -25,8 +25,7 @@ struct MetricsFileTests {
         #expect(try String(contentsOfFile: file.path, encoding: .utf8) == "short 1\n")
         #expect(folder.names == ["speem.prom"])
         let mode = try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int
-        // As the umask lets it; nobody else may write.
-        #expect((mode ?? 0o777) & 0o022 == 0 && (mode ?? 0) & 0o600 == 0o600)
+        #expect(mode == 0o644)
     }
 
     @Test func whatLiesInTheWayIsNotFollowed() throws {
