@@ -97,7 +97,7 @@ let package = Package(
                 "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemSessions", "SpeemSync",
                 "SpeemTransport", "SpeemCPace", "SpeemDiscovery", "SpeemConfig", protobuf, log, lifecycle,
             ] + nio, tests: ["SpeemNode"])
-        + floor("SpeemDoctor", ["SpeemConfig", "SpeemTransport", "SpeemDiscovery", "CStaticShims"])
+        + floor("SpeemDoctor", ["SpeemConfig", "SpeemStore", "SpeemTransport", "SpeemDiscovery", "CStaticShims"])
         // Floor 6
         + [
             .executableTarget(

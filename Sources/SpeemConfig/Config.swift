@@ -75,6 +75,11 @@ public struct Config: Sendable, Equatable {
     public internal(set) var keyFile = ""
     /// `control.socket`: the path of the Unix socket that commands talk to; it fits `sockaddr_un`.
     public internal(set) var controlSocket = ""
+    /// `metrics.listen`: the loopback address at which a node shows its state to Prometheus; nil: nowhere. Port 0 is any
+    /// free port.
+    public internal(set) var metricsListen: HostPort?
+    /// `metrics.file`: the file that a node writes its state into for Prometheus; empty: none.
+    public internal(set) var metricsFile = ""
     /// `log.level`: one of trace, debug, info, notice, warning, error, critical (swift-log's levels).
     public internal(set) var logLevel = ""
 

@@ -83,12 +83,15 @@ struct ConfigReader {
         if elsewhere.contains(where: { $0.table == .top }) {
             return "'\(key)' belongs before the first [table]"
         }
+        if table == .top, let named = Setting.Table(rawValue: key), !Schema.settings(in: named, for: role).isEmpty {
+            return Self.tableHint(key)
+        }
         if !elsewhere.isEmpty {
             return "'\(key)' belongs in " + elsewhere.map { "[\($0.table.rawValue)]" }.joined(separator: " or ")
         }
         if let nearest = Nearest.candidate(to: key, among: here) { return "did you mean '\(nearest)'?" }
         if Setting.Table(rawValue: key) != nil {
-            return "'\(key)' is a table: write [\(key)] on a line of its own and its keys below it"
+            return Self.tableHint(key)
         }
         if let nearest = Nearest.candidate(to: key, among: known.map(\.name)),
             let setting = known.first(where: { $0.name == nearest })
@@ -96,6 +99,10 @@ struct ConfigReader {
             return "did you mean '\(nearest)'\(Self.place(setting.table))?"
         }
         return "the keys\(Self.place(table)) are " + here.joined(separator: ", ")
+    }
+
+    private static func tableHint(_ name: String) -> String {
+        "'\(name)' is a table: write [\(name)] on a line of its own and its keys below it"
     }
 
     /// The paths that were left to their defaults, and the lengths of all of them.

@@ -53,6 +53,16 @@ public struct HostPort: Sendable, Hashable, CustomStringConvertible {
         return withUnsafeBytes(of: address) { bytes in bytes.allSatisfy { $0 == 0 } }
     }
 
+    /// Whether the host is an IPv4 address of 127.0.0.0/8, or an IPv6 spelling of `::1`: no other machine can connect to it.
+    /// A name is none: what `localhost` means is the resolver's word.
+    public var isLoopback: Bool {
+        var four = in_addr()
+        if inet_pton(AF_INET, host, &four) == 1 { return withUnsafeBytes(of: four) { $0.first == 127 } }
+        var six = in6_addr()
+        guard inet_pton(AF_INET6, host, &six) == 1 else { return false }
+        return withUnsafeBytes(of: six) { bytes in bytes.dropLast().allSatisfy { $0 == 0 } && bytes.last == 1 }
+    }
+
     private static func port(_ digits: ArraySlice<UInt8>) -> UInt16? {
         guard (1...5).contains(digits.count), digits.allSatisfy(isDigit) else { return nil }
         guard digits.count == 1 || digits.first != UInt8(ascii: "0") else { return nil }

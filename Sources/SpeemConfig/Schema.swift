@@ -131,6 +131,13 @@ enum Schema {
             "The Unix socket that commands talk to; empty: control.sock in the data folder"),
 
         Setting(
+            .metrics, "listen", for: [.node], .loopback(\.metricsListen),
+            "Where Prometheus on this machine asks how the node is: 127.0.0.1:9404; empty: nowhere"),
+        Setting(
+            .metrics, "file", for: [.node], .path(\.metricsFile, maximum: maximumPath, default: .none),
+            "The same as a file, every minute, for node_exporter's textfile collector; empty: none"),
+
+        Setting(
             .log, "level", for: both, .choice(\.logLevel, of: logLevels, default: "info"),
             "The least serious messages to log"),
     ]

@@ -4,7 +4,7 @@ struct Setting: Sendable {
     enum Table: String, Sendable, CaseIterable {
         /// What comes before the first `[table]`.
         case top = ""
-        case listen, mailbox, claim, limits, invite, device, discovery, store, control, log
+        case listen, mailbox, claim, limits, invite, device, discovery, store, control, metrics, log
     }
 
     /// Where a value goes.
@@ -30,6 +30,8 @@ struct Setting: Sendable {
         case flag(Field<Bool>, default: Bool)
         /// Host and port, so many of them; `remote` ones must be fit to connect to.
         case addresses(Field<[HostPort]>, in: ClosedRange<Int>, remote: Bool, default: [HostPort])
+        /// Host and port that only this machine can connect to, as numbers; an empty string is none.
+        case loopback(Field<HostPort?>)
         /// Names of network interfaces, so many of them at the most; "*" at the end stands for anything.
         case interfaces(Field<[String]>, maximum: Int)
     }
@@ -39,6 +41,8 @@ struct Setting: Sendable {
         case required(example: [Config.Role: String])
         /// A file of this name in the data folder, which an empty string says too.
         case insideData(String)
+        /// None, which an empty string says too.
+        case none
     }
 
     /// A key's place in the file.
@@ -76,7 +80,7 @@ struct Setting: Sendable {
         case .role: TOMLString.quoted(role.rawValue)
         case .choice(_, _, let value), .text(_, _, let value): TOMLString.quoted(value)
         case .path(_, _, .required(let example)): TOMLString.quoted(example[role] ?? "")
-        case .path(_, _, .insideData): TOMLString.quoted("")
+        case .path(_, _, .insideData), .path(_, _, .none), .loopback: TOMLString.quoted("")
         case .size(_, _, let value): TOMLString.quoted(value.description)
         case .duration(_, _, let value): TOMLString.quoted(value.description)
         case .count(_, _, let value): String(value)
@@ -101,6 +105,7 @@ struct Setting: Sendable {
         case .addresses(_, let range, _, _):
             range.lowerBound == 0
                 ? "up to \(range.upperBound) of them" : "\(range.lowerBound) to \(range.upperBound) of them"
+        case .loopback: "host:port, or empty"
         case .interfaces(_, let maximum): "up to \(maximum) of them"
         }
     }
@@ -115,6 +120,7 @@ struct Setting: Sendable {
         case .count: "an integer"
         case .flag: "true or false"
         case .addresses: "an array of addresses"
+        case .loopback: "an address in quotes"
         case .interfaces: "an array of interface names"
         }
     }

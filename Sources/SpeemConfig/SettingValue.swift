@@ -44,6 +44,8 @@ extension Setting {
             config[keyPath: field] = value
         case .addresses(let field, let range, let remote, _):
             config[keyPath: field] = try addresses(entry, in: range, remote: remote)
+        case .loopback(let field):
+            config[keyPath: field] = try loopback(entry)
         case .interfaces(let field, let maximum):
             config[keyPath: field] = try interfaces(entry, maximum: maximum)
         }
@@ -59,6 +61,7 @@ extension Setting {
         case .count(let field, _, let value): config[keyPath: field] = value
         case .flag(let field, let value): config[keyPath: field] = value
         case .addresses(let field, _, _, let value): config[keyPath: field] = value
+        case .loopback(let field): config[keyPath: field] = nil
         case .interfaces(let field, _): config[keyPath: field] = []
         }
     }
@@ -119,6 +122,22 @@ extension Setting {
             addresses.append(address)
         }
         return addresses
+    }
+
+    private func loopback(_ entry: TOMLEntry) throws(Fault) -> HostPort? {
+        let text = try string(entry)
+        if text.isEmpty { return nil }
+        let hint = "write \"127.0.0.1:9404\" or \"[::1]:9404\""
+        guard let address = HostPort(parsing: text) else {
+            throw Fault(
+                .badValue, at: entry.valuePosition, "\(text.display) in '\(name)' is not host:port", hint: hint)
+        }
+        guard address.isLoopback else {
+            throw Fault(
+                .badValue, at: entry.valuePosition,
+                "\(text.display) in '\(name)' is not an address of this machine's loopback", hint: hint)
+        }
+        return address
     }
 
     /// Letters, digits and what else the names of interfaces have; IF_NAMESIZE is 16 with its NUL.

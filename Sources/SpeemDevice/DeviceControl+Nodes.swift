@@ -9,29 +9,9 @@ import SpeemTransport
 extension DeviceControl {
     func nodes() async throws -> JSON {
         let nodes = try await device.state.ownNodes()
-        // All at once: those that do not answer take their time.
-        let problems = await withTaskGroup(of: (Int, String?).self, returning: [Int: String].self) { group in
-            for (index, node) in nodes.enumerated() {
-                group.addTask { (index, await problem(reaching: node.entry).map { "\($0)" }) }
-            }
-            var problems: [Int: String] = [:]
-            for await (index, problem) in group { problems[index] = problem }
-            return problems
-        }
-        var result: [JSON] = []
-        for (index, node) in nodes.enumerated() {
-            var members: [String: JSON] = [
-                "node_key": .string(Hex.encode(node.entry.noise.bytes)),
-                "addresses": .array(node.entry.addresses.map { .string($0) }),
-                "home": .bool(index == 0 && !node.isRetired), "retired": .bool(node.isRetired),
-                "reachable": .bool(problems[index] == nil),
-            ]
-            if let problem = problems[index] { members["problem"] = .string(problem) }
-            if let epoch = node.epoch { members["epoch"] = .string(Hex.encode(epoch)) }
-            members["commits"] = .integer(node.commitNumber)
-            result.append(.object(members))
-        }
-        return .array(result)
+        let looks = await look(at: nodes)
+        let names = try await deviceNames()
+        return .array(nodes.indices.map { looks[$0].json(of: nodes[$0], isHome: $0 == 0, names: names) })
     }
 
     /// A new board in the place of an old one.

@@ -6,8 +6,8 @@ import SpeemTransport
 import SwiftProtobuf
 
 extension DeviceControl {
-    /// How long a status waits for the own node.
-    private static let pingPatience: Duration = .seconds(4)
+    /// How long a status waits for the own nodes.
+    private static let statusPatience: Duration = .seconds(4)
 
     func status() async throws -> JSON {
         let state = device.state
@@ -36,30 +36,54 @@ extension DeviceControl {
             "key": .string("file"),
         ]
         if isDaemon { result["listening"] = .array(listening.map { .string($0) }) }
-        if let node = read.nodes.first(where: { !$0.isRetired }) {
-            let problem = await problem(reaching: node.entry)
+        let looks = await look(at: read.nodes)
+        let names = try await deviceNames()
+        if let index = read.nodes.firstIndex(where: { !$0.isRetired }) {
+            let (node, look) = (read.nodes[index], looks[index])
             result["node"] = .object([
-                "addresses": .array(node.entry.addresses.map { .string($0) }), "reachable": .bool(problem == nil),
+                "addresses": .array(node.entry.addresses.map { .string($0) }), "reachable": .bool(look.problem == nil),
             ])
             // Silence may be anything; this is not.
-            if let problem = problem as? DeviceError { result["problem"] = .string("\(problem)") }
+            if let problem = look.problem as? DeviceError { result["problem"] = .string("\(problem)") }
         }
+        result["nodes"] = .array(
+            read.nodes.indices.map { looks[$0].json(of: read.nodes[$0], isHome: $0 == 0, names: names) })
         return .object(result)
     }
 
-    func isReachable(_ node: NodeEntry) async -> Bool { await problem(reaching: node) == nil }
+    /// The names of the account's devices.
+    func deviceNames() async throws -> [[UInt8]: String] {
+        let account = device.state.account
+        return try await device.state.store.read { connection in
+            Dictionary(
+                try OwnRoster.load(account: account, in: connection).devices.map {
+                    ($0.id.bytes, try DeviceNames.name(of: $0.id, in: connection))
+                }, uniquingKeysWith: { first, _ in first })
+        }
+    }
 
-    /// Why a node does not answer; nil when it does.
-    func problem(reaching node: NodeEntry) async -> (any Error)? {
+    func isReachable(_ node: NodeEntry) async -> Bool { await look(at: node).problem == nil }
+
+    /// All nodes at once: those that do not answer take their time.
+    func look(at nodes: [OwnNode]) async -> [NodeLook] {
+        await withTaskGroup(of: (Int, NodeLook).self) { group in
+            for (index, node) in nodes.enumerated() { group.addTask { (index, await look(at: node.entry)) } }
+            var looks = [NodeLook](repeating: .problem(TransportError.disconnected), count: nodes.count)
+            for await (index, look) in group { looks[index] = look }
+            return looks
+        }
+    }
+
+    /// Asks a node how it is.
+    func look(at node: NodeEntry) async -> NodeLook {
         let connections = device.connections
         let initiator = device.state.ownInitiator
-        return await Deadline.wait(Self.pingPatience) { () -> (any Error)? in
+        return await Deadline.wait(Self.statusPatience) { () -> NodeLook in
             do {
-                _ = try await connections.connection(initiator, at: node).request(.with { $0.ping = WirePing() })
-                return nil
+                return .state(try await connections.connection(initiator, at: node).nodeStatus())
             } catch {
-                return error
+                return .problem(error)
             }
-        } ?? TransportError.timedOut(address: node.addresses.first ?? "")
+        } ?? .problem(TransportError.timedOut(address: node.addresses.first ?? ""))
     }
 }

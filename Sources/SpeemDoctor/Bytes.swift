@@ -1,7 +1,7 @@
 /// Sizes for people.
-enum Bytes {
+public enum Bytes {
     /// "512 bytes", "4.1 MB", "64 GB": decimal units, a digit behind the point below ten. Rounded down.
-    static func text(_ count: UInt64) -> String {
+    public static func text(_ count: UInt64) -> String {
         guard count >= 1000 else { return "\(count) bytes" }
         var unit: UInt64 = 1000
         var names = ["kB", "MB", "GB", "TB"][...]

@@ -59,7 +59,7 @@ extension Outbox {
             ) { row throws(StoreError) in
                 Deposit.Target(device: try row.blob(0), id: try row.blob(1), header: try row.blob(2))
             }
-            let body = try connection.first("SELECT body FROM outbox WHERE id = ?", .integer(row.id)) {
+            let body = try connection.first("SELECT content FROM outbox_body WHERE outbox = ?", .integer(row.id)) {
                 row throws(StoreError) in try row.blob(0)
             }
             result.append(Due(id: row.id, item: item, deposit: Deposit(targets: targets, body: body ?? [])))
@@ -181,11 +181,13 @@ extension Outbox {
     // MARK: Ends
 
     private func release(_ id: Int64, in connection: Connection) throws(StoreError) {
-        let size = try connection.first("SELECT size FROM outbox WHERE id = ? AND body IS NOT NULL", .integer(id)) {
-            row throws(StoreError) in try row.integer(0)
+        try connection.execute("DELETE FROM outbox_body WHERE outbox = ?", .integer(id))
+        guard connection.changes > 0 else { return }
+        let size = try connection.first("SELECT size FROM outbox WHERE id = ?", .integer(id)) {
+            row throws(StoreError) in
+            try row.integer(0)
         }
         guard let size else { return }
-        try connection.execute("UPDATE outbox SET body = NULL WHERE id = ?", .integer(id))
         try connection.execute("UPDATE outbox_target SET header = x'' WHERE outbox = ?", .integer(id))
         try Mailboxes(quota: quota, maxAge: 0).charge(
             Account.ownDevices, bytes: -size, tombstones: 0, in: connection)

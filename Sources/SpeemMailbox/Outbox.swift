@@ -66,14 +66,16 @@ public struct Outbox: Sendable {
         if let untilRoom = try untilRoom(route: route, in: connection) { new.waitBehind(untilRoom) }
         try connection.execute(
             """
-            INSERT INTO outbox (item, device, route, content, body, size, made_running, made_wall, lifetime, state,
+            INSERT INTO outbox (item, device, route, content, size, made_running, made_wall, lifetime, state,
                 trouble, trouble_since, attempts, next_try)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """, .blob(item), .blob(device), .blob(route), .blob(content), .blob(deposit.body), .integer(size),
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, .blob(item), .blob(device), .blob(route), .blob(content), .integer(size),
             .integer(clock.running), .optional(clock.wall), .integer(min(max(lifetime, 1), Self.maxLifetime)),
             .integer(new.state.rawValue), .optional(new.trouble?.rawValue), .integer(new.troubleSince),
             .integer(new.attempts), .integer(new.nextTry))
         let id = connection.lastInsertRowID
+        try connection.execute(
+            "INSERT INTO outbox_body (outbox, content) VALUES (?, ?)", .integer(id), .blob(deposit.body))
         for (place, target) in deposit.targets.enumerated() {
             try connection.execute(
                 """

@@ -24,7 +24,7 @@ public enum OutboxSchema {
             UNIQUE (route, node_key)
         ) STRICT
         """,
-        // device: who put it there and is told. body: NULL once it is over. next_try: once it is over, when it was.
+        // device: who put it there and is told. next_try: once it is over, when it was.
         """
         CREATE TABLE outbox (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -32,7 +32,6 @@ public enum OutboxSchema {
             device BLOB NOT NULL,
             route BLOB NOT NULL,
             content BLOB NOT NULL,
-            body BLOB,
             size INTEGER NOT NULL,
             made_running INTEGER NOT NULL,
             made_wall INTEGER,
@@ -42,6 +41,14 @@ public enum OutboxSchema {
             trouble_since INTEGER NOT NULL,
             attempts INTEGER NOT NULL,
             next_try INTEGER NOT NULL
+        ) STRICT
+        """,
+        // While an item waits. Apart from what changes with every try: SQLite writes a whole row anew when a number in it gets
+        // longer, and a route's rows change together, so all bodies of a long queue would go through memory and log at once.
+        """
+        CREATE TABLE outbox_body (
+            outbox INTEGER PRIMARY KEY REFERENCES outbox (id) ON DELETE CASCADE,
+            content BLOB NOT NULL
         ) STRICT
         """,
         "CREATE INDEX outbox_route ON outbox (route, id) WHERE state = 1",

@@ -55,6 +55,11 @@ final class NodeAccess: AccessTable {
     /// The row of an initiator key.
     func entry(for initiatorKey: [UInt8]) -> Entry? { table.withLock { $0.byKey[initiatorKey] } }
 
+    /// The rows of grants that are there, by their numbers.
+    func entries(of grants: [Int64]) -> [Entry] {
+        table.withLock { table in grants.compactMap { table.keys[$0].flatMap { table.byKey[$0] } } }
+    }
+
     /// How many contacts have a grant: each has an equal share of the mailboxes.
     var contacts: Int64 { table.withLock { Int64($0.contacts.count) } }
 

@@ -1,8 +1,6 @@
 import SpeemCPace
 import SpeemCrypto
 import SpeemIdentity
-import SpeemMailbox
-import SpeemProtocol
 import SpeemTransport
 
 /// The node's methods on the control socket.
@@ -56,34 +54,11 @@ struct NodeControl: ControlHandler {
     }
 
     private func status() async throws -> JSON {
-        let report = try await requests.report()
-        let state = requests.state
-        let mailboxes = report.mailboxes.map { mailbox in
-            JSON.object([
-                "device": .string(Hex.encode(mailbox.device)), "envelopes": .integer(mailbox.envelopes),
-                "bytes": .integer(mailbox.bytes), "oldest_age_seconds": .integer(mailbox.oldestAge),
-            ])
-        }
-        return .object([
-            "role": .string("node"),
-            "version": .string(SpeemVersion.text),
-            "owned": .bool(state.account != nil),
-            "retired": .bool(state.isRetired),
-            "node_key": .string(Hex.encode(state.noiseKey.publicKey.bytes)),
-            "addresses": .array(addresses.map { .string($0) }),
-            "listening": .array(listening.map { .string($0) }),
-            "uptime_seconds": .integer(report.uptime),
-            "clock_synchronised": .bool(state.clock.wall != nil),
-            "stored_bytes": .integer(report.stored),
-            "quota_bytes": .integer(state.mailboxes.quota.total),
-            "contacts": .integer(report.contacts),
-            "connections": .integer(Int64(report.connections)),
-            "commits": .integer(report.commits),
-            "mailboxes": .array(mailboxes),
-            "outbox": .object([
-                "waiting": .integer(report.outboxWaiting), "routes_in_trouble": .integer(report.routesInTrouble),
-            ]),
-            "key": .string("file"),
-        ])
+        var result = try await requests.report().json
+        result["role"] = .string("node")
+        result["node_key"] = .string(Hex.encode(requests.state.noiseKey.publicKey.bytes))
+        result["addresses"] = .array(addresses.map { .string($0) })
+        result["listening"] = .array(listening.map { .string($0) })
+        return .object(result)
     }
 }

@@ -32,6 +32,8 @@ public struct NodeService: Service {
     let server: TransportServer
     let control: ControlServer
     let requests: NodeRequests
+    /// nil where the configuration wants none.
+    let metrics: NodeMetricsService?
     private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
     public let announcement: Announcement
@@ -120,6 +122,13 @@ public struct NodeService: Service {
         let lifetime = config.claimLifetime
         let claim = try await ClaimInvite.open(state: state, addresses: addresses, lifetime: lifetime)
         let offer = await offerClaim(claim, requests.networkClaim, logger: logger)
+        let metrics: NodeMetricsService?
+        do {
+            metrics = try await NodeMetricsService.start(config, requests: requests, group: group, logger: logger)
+        } catch {
+            await requests.networkClaim?.close()
+            throw error
+        }
         let control: ControlServer
         do {
             control = try await ControlServer.bind(
@@ -130,11 +139,12 @@ public struct NodeService: Service {
                     addresses: addresses, listening: server.addresses),
                 group: group, logger: logger)
         } catch {
+            await metrics?.stop()
             await requests.networkClaim?.close()
             throw error
         }
         return NodeService(
-            server: server, control: control, requests: requests, group: group, logger: logger,
+            server: server, control: control, requests: requests, metrics: metrics, group: group, logger: logger,
             announcement: Announcement(
                 addresses: server.addresses, claim: claim,
                 networkClaim: offer.map { Announcement.NetworkClaim(code: $0.code.text, addresses: $0.addresses) }))
@@ -195,6 +205,7 @@ public struct NodeService: Service {
                 return Task.isCancelled
                     ? nil : TransportError.cannotListen(address: control.path, reason: "the system closed the socket")
             }
+            if let metrics { group.addTask { await metrics.run() } }
             if let networkClaim = requests.networkClaim {
                 group.addTask {
                     await networkClaim.run()

@@ -10,6 +10,9 @@ final class ServerReference: Sendable {
 
     var connections: Int { server.withLock { $0 }?.peerCount ?? 0 }
 
+    /// The grants that somebody is connected with.
+    var connectedGrants: [Int64] { server.withLock { $0 }?.connectedGrants ?? [] }
+
     /// The connections of grants.
     func peers(of grants: [Int64]) -> [Peer] {
         guard let server = server.withLock({ $0 }) else { return [] }

@@ -59,6 +59,8 @@ public enum Limits {
     public static let mailboxes = 64
     /// Bytes of a version's text.
     public static let versionBytes = 64
+    /// Bytes of the word for what opens a node's store.
+    public static let keySourceBytes = 32
     /// Bytes of a refusal's or a close's words.
     public static let detailBytes = 512
 }

@@ -93,6 +93,10 @@ extension WireResponse: WireMessage {
             try limit(state.mailboxes.count, Limits.mailboxes, "node_state.mailboxes")
             for mailbox in state.mailboxes { try length(mailbox.device, 16, "node_state.mailboxes.device") }
             try length(state.nodeEpoch, 16, "node_state.node_epoch")
+            try limit(state.devicesOnline.count, Limits.mailboxes, "node_state.devices_online")
+            for device in state.devicesOnline { try length(device, 16, "node_state.devices_online") }
+            try limit(state.keySource, Limits.keySourceBytes, "node_state.key_source")
+            try limit(state.clockReason, Limits.detailBytes, "node_state.clock_reason")
             if !state.rosterHead.isEmpty { try length(state.rosterHead, 32, "node_state.roster_head") }
             try length(state.grantsDigest, 32, "node_state.grants_digest")
             if !state.discoveryDigest.isEmpty { try length(state.discoveryDigest, 32, "node_state.discovery_digest") }

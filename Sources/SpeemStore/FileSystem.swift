@@ -65,9 +65,16 @@ public protocol FileSystem: Sendable {
     func makeFolder(_ path: String) throws(FileError)
     /// Takes the lock file for as long as the returned object lives; nil when another process has it.
     func lock(_ path: String) throws(FileError) -> (any Sendable)?
+    /// Bytes that the disk was given to write through this value, in whole blocks; nil: nobody counts them.
+    var bytesWritten: UInt64? { get }
+    /// What a folder takes, and what is left for it; nil: the disk has no size.
+    func space(of folder: String) throws(FileError) -> DiskSpace?
 }
 
 extension FileSystem {
+    public var bytesWritten: UInt64? { nil }
+    public func space(of _: String) throws(FileError) -> DiskSpace? { nil }
+
     /// The contents of a small file, at most `limit` bytes of it; nil when it is not there.
     func readSmall(_ path: String, limit: Int) throws(FileError) -> [UInt8]? {
         guard try exists(path) else { return nil }

@@ -3,15 +3,36 @@ public struct Migration: Sendable {
     public let number: Int
     /// For the log.
     public let name: String
-    let apply: @Sendable (Connection) throws -> Void
+    private let work: Work
 
-    public init(number: Int, name: String, apply: @escaping @Sendable (Connection) throws -> Void) {
-        self.number = number
-        self.name = name
-        self.apply = apply
+    private enum Work: Sendable {
+        case whole(@Sendable (Connection) throws -> Void)
+        case pieces(@Sendable (Connection) throws -> Bool)
     }
 
-    /// Brings the store up to date in one transaction; returns the steps taken.
+    /// A step in one transaction: for what costs the same however much is in the store, such as new tables. All pages that a
+    /// transaction changes are in memory until its end, and then in the log.
+    public init(number: Int, name: String, apply: @escaping @Sendable (Connection) throws -> Void) {
+        self.init(number: number, name: name, work: .whole(apply))
+    }
+
+    private init(number: Int, name: String, work: Work) {
+        self.number = number
+        self.name = name
+        self.work = work
+    }
+
+    /// A step that goes through rows, so many in each transaction: `piece` does some of what is left to do, which it finds
+    /// by itself, and returns whether there is more. After a crash it goes on where it was. Nothing else uses the store
+    /// before the last piece.
+    public static func inPieces(
+        number: Int, name: String, piece: @escaping @Sendable (Connection) throws -> Bool
+    ) -> Migration { Migration(number: number, name: name, work: .pieces(piece)) }
+
+    /// Brings the store up to date; returns the steps taken.
+    ///
+    /// A new store gets all steps in one transaction. For another each step has its own, or one for each piece, and between
+    /// them the log is taken over, so that neither memory nor log grows with the store.
     ///
     /// - Parameters:
     ///   - folder: for the error of a store that is too new.
@@ -23,37 +44,72 @@ public struct Migration: Sendable {
         precondition(
             !migrations.isEmpty && migrations.map(\.number) == Array(1...migrations.count),
             "migrations are numbered from 1")
-        let version = try check(migrations, on: connection, folder: folder)
-        let steps = Array(migrations[version...])
+        let found = try check(migrations, on: connection, folder: folder)
+        let done = found < 0 ? -found - 1 : found
+        let steps = Array(migrations[done...])
         guard !steps.isEmpty else { return [] }
+        if found == 0 {
+            try transaction(on: connection) {
+                for step in steps { while try step.advance(connection) {} }
+                try firstCommit?(connection)
+                return migrations.count
+            }
+            return steps
+        }
+        for step in steps {
+            var hasMore = true
+            while hasMore {
+                try transaction(on: connection) {
+                    hasMore = try step.advance(connection)
+                    return hasMore ? -step.number : step.number
+                }
+                if connection.logFrames >= StoreEngine.checkpointFrames { try connection.checkpoint() }
+            }
+        }
+        return steps
+    }
+
+    /// Does some of it; returns whether there is more.
+    private func advance(_ connection: Connection) throws -> Bool {
+        switch work {
+        case .whole(let apply):
+            try apply(connection)
+            return false
+        case .pieces(let piece): return try piece(connection)
+        }
+    }
+
+    /// - Parameter body: returns the schema's version from then on.
+    private static func transaction(on connection: Connection, _ body: () throws -> Int) throws {
         try connection.executeOnce("BEGIN IMMEDIATE")
         do {
-            for step in steps { try step.apply(connection) }
-            try firstCommit?(connection)
+            let version = try body()
             try connection.executeOnce("UPDATE store SET commits = commits + 1")
-            try connection.pragma("user_version=\(migrations.count)")
+            try connection.pragma("user_version=\(version)")
             try connection.executeOnce("COMMIT")
         } catch {
             if connection.isInTransaction { try? connection.executeOnce("ROLLBACK") }
             throw error
         }
-        return steps
     }
 
-    /// Refuses a store that a newer program made; writes nothing. Returns the store's version.
+    /// Refuses a store that a newer program made; writes nothing.
+    ///
+    /// - Returns: the store's version; negative in the middle of that step. A program that does not know the step keeps
+    ///   away, too.
     @discardableResult
     static func check(
         _ migrations: [Migration], on connection: Connection, folder: String
     ) throws(StoreError) -> Int {
         let version = try connection.userVersion()
-        guard (0...migrations.count).contains(version) else {
-            throw .newerSchema(folder: folder, found: version, known: migrations.count)
+        guard version.magnitude <= UInt(migrations.count) else {
+            throw .newerSchema(folder: folder, found: Int(clamping: version.magnitude), known: migrations.count)
         }
         return version
     }
 }
 
 extension Connection {
-    /// The schema's version; 0 before the first transaction.
+    /// The schema's version; 0 before the first transaction, and negative in the middle of a step.
     func userVersion() throws(StoreError) -> Int { Int(try pragma("user_version") ?? "0") ?? 0 }
 }

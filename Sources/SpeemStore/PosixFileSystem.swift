@@ -12,13 +12,19 @@
 
 /// The real disk.
 public struct PosixFileSystem: FileSystem {
+    private let counter = WriteCounter()
+
     public init() {}
+
+    public var bytesWritten: UInt64? { counter.bytes }
+
+    public func space(of folder: String) throws(FileError) -> DiskSpace? { try DiskSpace.look(folder) }
 
     public func open(_ path: String, create: Bool) throws(FileError) -> any StoreFile {
         let flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0)
         let descriptor = retry { posixOpen(path, flags, 0o600) }
         guard descriptor >= 0 else { throw FileError(operation: create ? "create" : "open", path: path, code: errno) }
-        return PosixFile(descriptor: descriptor, path: path)
+        return PosixFile(descriptor: descriptor, path: path, counter: counter)
     }
 
     public func exists(_ path: String) throws(FileError) -> Bool {
@@ -87,10 +93,13 @@ private final class PosixLock: Sendable {
 private final class PosixFile: StoreFile {
     private var descriptor: Int32
     private let path: String
+    private let counter: WriteCounter
+    private var unsynced = UnsyncedBlocks()
 
-    init(descriptor: Int32, path: String) {
+    init(descriptor: Int32, path: String, counter: WriteCounter) {
         self.descriptor = descriptor
         self.path = path
+        self.counter = counter
     }
 
     deinit { close() }
@@ -127,6 +136,7 @@ private final class PosixFile: StoreFile {
             guard count > 0 else { throw failure("write") }
             done += count
         }
+        counter.add(blocks: unsynced.write(bytes.count, at: offset))
     }
 
     func grow(to size: Int64) throws(FileError) {
@@ -156,6 +166,7 @@ private final class PosixFile: StoreFile {
             let status = fcntl(descriptor, F_FULLFSYNC)
         #endif
         guard status == 0 else { throw failure("sync") }
+        unsynced.sync()
     }
 
     private func failure(_ operation: String) -> FileError {

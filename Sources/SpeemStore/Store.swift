@@ -63,6 +63,8 @@ public final class Store: Sendable {
     /// helps. Ends when the store is closed; for one reader.
     public let failure: AsyncStream<StoreError>
     private let worker: WorkerThread<StoreJob>
+    private let folder: String
+    private let fileSystem: any FileSystem
 
     /// Opens the store, or makes it.
     ///
@@ -90,13 +92,17 @@ public final class Store: Sendable {
                     failed.finish()
                 })
         }
-        return Store(report: report, failure: failure, worker: worker)
+        return Store(report: report, failure: failure, worker: worker, options: options)
     }
 
-    private init(report: OpenReport, failure: AsyncStream<StoreError>, worker: WorkerThread<StoreJob>) {
+    private init(
+        report: OpenReport, failure: AsyncStream<StoreError>, worker: WorkerThread<StoreJob>, options: Options
+    ) {
         self.report = report
         self.failure = failure
         self.worker = worker
+        folder = options.folder
+        fileSystem = options.fileSystem
     }
 
     deinit { worker.close() }
@@ -130,6 +136,36 @@ public final class Store: Sendable {
             }
         }
     }
+
+    /// How the store stands with its disk.
+    public struct DiskState: Sendable, Equatable {
+        /// nil: not known.
+        public var space: DiskSpace?
+        /// Whether the disk is too full for anything that grows the store.
+        public var refuses: Bool
+        /// Bytes given to the disk since the store was opened, in whole blocks of 4 KiB; nil: not known.
+        public var written: UInt64?
+    }
+
+    /// Looks at the disk. Where it was too full, it is tried again; nothing is written by that.
+    ///
+    /// - Throws: ``StoreError`` of a store that has failed or is closed.
+    public func diskState() async throws -> DiskState {
+        let refuses: Bool
+        do {
+            try await write { _ in throw Probed() }
+            refuses = false
+        } catch is Probed {
+            refuses = false
+        } catch StoreError.diskFull {
+            refuses = true
+        }
+        let space = try await read { [folder, fileSystem] _ in try? fileSystem.space(of: folder) }
+        return DiskState(space: space, refuses: refuses, written: fileSystem.bytesWritten)
+    }
+
+    /// Undoes a transaction that was to find out whether there is room.
+    private struct Probed: Error {}
 
     /// Writes out what waits, and closes the files.
     public func close() async {

@@ -28,6 +28,7 @@ import SwiftProtobuf
 
 /// Durable deposits per second of 1 KiB envelopes over one connection, beside what the disk itself can do, in one run on
 /// one folder, and what it costs two devices to compare their histories: `speem-benchmark FOLDER`. deploy/benchmark.sh builds and runs it.
+/// With another first word it is the other side of a test (``Backlog``).
 @main
 enum Benchmark {
     /// Seconds for each measurement.
@@ -35,8 +36,19 @@ enum Benchmark {
     private static let bodyLength = 1024
 
     static func main() async throws {
+        switch CommandLine.arguments.dropFirst().first {
+        case "fill" where CommandLine.arguments.count == 5:
+            guard let megabytes = Int(CommandLine.arguments[4]), (1...100_000).contains(megabytes) else { break }
+            return try await Backlog.fill(
+                keys: CommandLine.arguments[2], invite: CommandLine.arguments[3], megabytes: megabytes)
+        case "drain" where CommandLine.arguments.count == 4:
+            guard let round = UInt64(CommandLine.arguments[3]) else { break }
+            return try await Backlog.drain(keys: CommandLine.arguments[2], round: round)
+        default: break
+        }
         guard CommandLine.arguments.count == 2 else {
-            print("speem-benchmark FOLDER")
+            print(
+                "speem-benchmark FOLDER\nspeem-benchmark fill KEYS INVITE MEGABYTES\nspeem-benchmark drain KEYS ROUND")
             exit(64)
         }
         let folder = CommandLine.arguments[1]

@@ -83,6 +83,17 @@ struct HostPortTests {
         }
     }
 
+    @Test("what only this machine can connect to is known in each spelling, and a name is not")
+    func loopback() {
+        for host in ["127.0.0.1", "127.1.2.3", "127.255.255.255", "::1", "0:0:0:0:0:0:0:1", "::0:1"] {
+            #expect(HostPort(host: host, port: 1).isLoopback, "\(host)")
+        }
+        for host in [
+            "128.0.0.1", "0.0.0.0", "192.0.2.127", "::", "::2", "1::1", "::ffff:127.0.0.1", "::1%lo", "localhost",
+            "127.example.org", "",
+        ] { #expect(!HostPort(host: host, port: 1).isLoopback, "\(host)") }
+    }
+
     @Test("random text never traps, and what is read is written the same")
     func random() {
         let alphabet = Array("[]:.%0123456789abfg-_ é\0")

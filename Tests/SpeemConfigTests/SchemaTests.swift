@@ -57,6 +57,7 @@ struct SchemaTests {
             case .count(let field, _, _): fields.append(field)
             case .flag(let field, _): fields.append(field)
             case .addresses(let field, _, _, _): fields.append(field)
+            case .loopback(let field): fields.append(field)
             case .interfaces(let field, _): fields.append(field)
             }
         }
@@ -68,7 +69,10 @@ struct SchemaTests {
 
     @Test("tables and keys are those of the role")
     func roles() {
-        #expect(Schema.tables(for: .node) == [.listen, .mailbox, .claim, .limits, .discovery, .store, .control, .log])
+        #expect(
+            Schema.tables(for: .node) == [
+                .listen, .mailbox, .claim, .limits, .discovery, .store, .control, .metrics, .log,
+            ])
         #expect(Schema.tables(for: .device) == [.invite, .device, .discovery, .store, .control, .log])
         #expect(Schema.tables(for: nil) == Setting.Table.allCases.filter { $0 != .top })
         #expect(Schema.settings(in: .top, for: .device).map(\.name) == ["role", "data", "name"])
@@ -106,6 +110,8 @@ struct SchemaTests {
         #expect(config.idleTimeout == 600)
         #expect(config.keyFile == "/d/store.key")
         #expect(config.controlSocket == "/d/control.sock")
+        #expect(config.metricsListen == nil)
+        #expect(config.metricsFile == "")
         #expect(config.logLevel == "info")
         #expect(try device().inviteLifetime == 7 * 86_400)
         #expect(try device().poll == 300)

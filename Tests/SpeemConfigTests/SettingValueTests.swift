@@ -20,6 +20,8 @@ struct SettingValueTests {
             ("[limits]\nconnections = false", "'connections' must be an integer, not a boolean"),
             ("[store]\nkey_file = 1", "'key_file' must be a path in quotes, not an integer"),
             ("[control]\nsocket = []", "'socket' must be a path in quotes, not an array"),
+            ("[metrics]\nlisten = 9404", "'listen' must be an address in quotes, not an integer"),
+            ("[metrics]\nfile = []", "'file' must be a path in quotes, not an array"),
             ("[log]\nlevel = 3", "'level' must be a string, not an integer"),
         ])
     func types(text: String, reason: String) {
@@ -41,6 +43,27 @@ struct SettingValueTests {
             nodeError("[mailbox]\nquota = 5")?.hint
                 == "write quota = \"1GB\"; units are B, KB, MB, GB, TB, KiB, MiB, GiB, TiB")
         #expect(nodeError("[mailbox]\nmax_age = 5")?.hint == "write max_age = \"60d\"; units are s, m, h, d")
+    }
+
+    @Test(
+        "metrics are for this machine only",
+        arguments: [
+            ("0.0.0.0:9404", "is not an address of this machine's loopback"),
+            ("[::]:9404", "is not an address of this machine's loopback"),
+            ("192.0.2.1:9404", "is not an address of this machine's loopback"),
+            ("localhost:9404", "is not an address of this machine's loopback"),
+            ("example.org:9404", "is not an address of this machine's loopback"),
+            ("127.0.0.1", "is not host:port"), (":9404", "is not host:port"),
+        ])
+    func metrics(address: String, reason: String) throws {
+        let error = nodeError("[metrics]\nlisten = \"\(address)\"")
+        #expect(error?.code == .badValue)
+        #expect(error?.reason == "\"\(address)\" in 'listen' \(reason)")
+        #expect(error?.hint == "write \"127.0.0.1:9404\" or \"[::1]:9404\"")
+        #expect(deviceError("[metrics]\nlisten = \"127.0.0.1:9404\"")?.code == .wrongRole)
+        #expect(try node("[metrics]\nlisten = \"[::1]:9404\"").metricsListen == HostPort(host: "::1", port: 9404))
+        #expect(try node("[metrics]\nfile = \"x.prom\"").metricsFile == "/etc/x.prom")
+        #expect(try node("[metrics]\nfile = \"\"").metricsFile == "")
     }
 
     @Test(
@@ -91,6 +114,9 @@ struct SettingValueTests {
                 func list(_ count: Int) -> String { "\((0..<count).map { "host:\($0 + 1)" })" }
                 inside = [list(range.lowerBound), list(range.upperBound)]
                 outside = [list(range.upperBound + 1)] + (range.lowerBound > 0 ? [list(range.lowerBound - 1)] : [])
+            case .loopback:
+                inside = ["\"\"", "\"127.0.0.1:0\"", "\"[::1]:65535\""]
+                outside = []
             case .interfaces(_, let maximum):
                 func list(_ count: Int) -> String { "\((0..<count).map { "eth\($0)" })" }
                 inside = ["[]", list(maximum), "[\"docker*\"]"]

@@ -12,6 +12,7 @@ import SpeemStore
 import SpeemTransport
 import SwiftProtobuf
 import Synchronization
+import Testing
 
 @testable import SpeemNode
 
@@ -232,4 +233,16 @@ func upload(pairs: Int, signed: UInt8 = 8) -> WireRequest {
             }
         }
     }
+}
+
+/// Waits for what becomes true on its own.
+func until(
+    _ words: Comment, _ condition: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
+) async throws {
+    let end = ContinuousClock.now + .seconds(60)
+    while ContinuousClock.now < end {
+        if try await condition() { return }
+        try await Task.sleep(for: .milliseconds(20))
+    }
+    Issue.record(words, sourceLocation: sourceLocation)
 }

@@ -51,6 +51,27 @@ import Testing
         #expect(
             refusal(of: state(1, version: Limits.versionBytes + 1))
                 == .overLimit(field: "node_state.version", limit: Limits.versionBytes))
+        func state(_ change: @escaping (inout WireNodeState) -> Void) -> WireResponse.OneOf_Kind {
+            .nodeState(
+                .with {
+                    $0.nodeEpoch = Data(count: 16)
+                    $0.grantsDigest = Data(count: 32)
+                    change(&$0)
+                })
+        }
+        #expect(refusal(of: state { $0.devicesOnline = [Data(count: 16)] }) == nil)
+        #expect(
+            refusal(of: state { $0.devicesOnline = [Data(count: 16), Data()] })
+                == .wrongLength(field: "node_state.devices_online", expected: 16, actual: 0))
+        #expect(
+            refusal(of: state { $0.devicesOnline = [Data](repeating: Data(count: 16), count: Limits.mailboxes + 1) })
+                == .overLimit(field: "node_state.devices_online", limit: Limits.mailboxes))
+        #expect(
+            refusal(of: state { $0.keySource = String(repeating: "k", count: Limits.keySourceBytes + 1) })
+                == .overLimit(field: "node_state.key_source", limit: Limits.keySourceBytes))
+        #expect(
+            refusal(of: state { $0.clockReason = String(repeating: "c", count: Limits.detailBytes + 1) })
+                == .overLimit(field: "node_state.clock_reason", limit: Limits.detailBytes))
         #expect(
             refusal(of: .nodeState(.with { $0.mailboxes = [WireMailboxState()] }))
                 == .wrongLength(field: "node_state.mailboxes.device", expected: 16, actual: 0))

@@ -37,7 +37,7 @@ refuses "an unknown contact" 'there is no contact "bob"' "$SPEEM" send bob hello
 refuses "an invite without a node" 'has no node yet' "$SPEEM" invite
 prints "an empty inbox" 'no messages' "$SPEEM" inbox --all
 prints "JSON in a pipe is one line" '^\{"messages":\[\]\}$' "$SPEEM" inbox --json
-prints "the status of a new device" '^role: device$' "$SPEEM" status
+prints "the status of a new device" '^role: +device$' "$SPEEM" status
 prints "the status as JSON" '"role":"device"' "$SPEEM" status --json
 
 device empty
@@ -57,5 +57,5 @@ for command in contacts sent inbox "inbox --follow" "verify bob" "send bob hello
         *) bad "the hint for \"$command\" on a node" "$hint" ;;
     esac
 done
-prints "the status of a node" '^owned: no$' speem node status
+prints "the status of a node" '^owned: +no$' speem node status
 prints "an unowned node shows its claim invite" '^speem:' speem node invite

@@ -10,7 +10,8 @@ int sd_is_socket(int fd, int family, int type, int listening);
 // library has no function for it, and its headers no macro.
 const char *speem_avahi_client_version(void);
 
-// 1 when something (NTP) has set the clock since boot. Here because the Glibc module does not show adjtimex.
+// Not 0 when something (NTP) has set the clock since boot: 1 where the kernel says so, 2 where it may not be asked and
+// systemd-timesyncd has left word. Here because the Glibc module does not show adjtimex.
 int speem_clock_is_synchronised(void);
 
 // Raises the soft limit of open files to the hard one, and returns what it is then. Here because RLIMIT_NOFILE and

@@ -13,8 +13,7 @@ struct Obstacle: Error, Sendable, Equatable {
     init(_ words: String) { self.words = words }
 
     /// The system's words for the error of a call that has just failed.
-    static func system(_ doing: String, _ path: String) -> Obstacle {
-        let code = errno
-        return Obstacle("cannot \(doing) \(path): \(String(cString: strerror(code)).lowercased())")
+    static func system(_ doing: String, _ path: String, code: Int32 = errno) -> Obstacle {
+        Obstacle("cannot \(doing) \(path): \(String(cString: strerror(code)).lowercased())")
     }
 }

@@ -1421,50 +1421,149 @@ public nonisolated struct WireNodeStatus: Sendable {
   public init() {}
 }
 
-public nonisolated struct WireNodeState: Sendable {
+public nonisolated struct WireNodeState: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  public var version: String = String()
+  public var version: String {
+    get {_storage._version}
+    set {_uniqueStorage()._version = newValue}
+  }
 
-  public var uptimeSeconds: UInt64 = 0
+  public var uptimeSeconds: UInt64 {
+    get {_storage._uptimeSeconds}
+    set {_uniqueStorage()._uptimeSeconds = newValue}
+  }
 
-  public var storedBytes: UInt64 = 0
+  public var storedBytes: UInt64 {
+    get {_storage._storedBytes}
+    set {_uniqueStorage()._storedBytes = newValue}
+  }
 
-  public var quotaBytes: UInt64 = 0
+  public var quotaBytes: UInt64 {
+    get {_storage._quotaBytes}
+    set {_uniqueStorage()._quotaBytes = newValue}
+  }
 
-  public var mailboxes: [WireMailboxState] = []
+  public var mailboxes: [WireMailboxState] {
+    get {_storage._mailboxes}
+    set {_uniqueStorage()._mailboxes = newValue}
+  }
 
-  public var contactGrants: UInt32 = 0
+  public var contactGrants: UInt32 {
+    get {_storage._contactGrants}
+    set {_uniqueStorage()._contactGrants = newValue}
+  }
 
-  public var connections: UInt32 = 0
+  public var connections: UInt32 {
+    get {_storage._connections}
+    set {_uniqueStorage()._connections = newValue}
+  }
 
   /// of the asking device
-  public var unassignedPrekeys: UInt32 = 0
+  public var unassignedPrekeys: UInt32 {
+    get {_storage._unassignedPrekeys}
+    set {_uniqueStorage()._unassignedPrekeys = newValue}
+  }
 
   /// 16 bytes
-  public var nodeEpoch: Data = Data()
+  public var nodeEpoch: Data {
+    get {_storage._nodeEpoch}
+    set {_uniqueStorage()._nodeEpoch = newValue}
+  }
 
-  public var commitNumber: UInt64 = 0
+  public var commitNumber: UInt64 {
+    get {_storage._commitNumber}
+    set {_uniqueStorage()._commitNumber = newValue}
+  }
 
   /// 32 bytes
-  public var rosterHead: Data = Data()
+  public var rosterHead: Data {
+    get {_storage._rosterHead}
+    set {_uniqueStorage()._rosterHead = newValue}
+  }
 
   /// 32 bytes: over all grants and withdrawals; two nodes with the same have the same
-  public var grantsDigest: Data = Data()
+  public var grantsDigest: Data {
+    get {_storage._grantsDigest}
+    set {_uniqueStorage()._grantsDigest = newValue}
+  }
 
-  public var outboxWaiting: UInt64 = 0
+  public var outboxWaiting: UInt64 {
+    get {_storage._outboxWaiting}
+    set {_uniqueStorage()._outboxWaiting = newValue}
+  }
 
   /// 32 bytes, BLAKE2b-256 of the node's discovery key; empty without one
-  public var discoveryDigest: Data = Data()
+  public var discoveryDigest: Data {
+    get {_storage._discoveryDigest}
+    set {_uniqueStorage()._discoveryDigest = newValue}
+  }
 
   /// nobody has told the node the time since it started: nothing expires by age
-  public var clockUnsynchronised: Bool = false
+  public var clockUnsynchronised: Bool {
+    get {_storage._clockUnsynchronised}
+    set {_uniqueStorage()._clockUnsynchronised = newValue}
+  }
+
+  /// of the data folder; like the next two 0 where it is not known
+  public var diskUsedBytes: UInt64 {
+    get {_storage._diskUsedBytes}
+    set {_uniqueStorage()._diskUsedBytes = newValue}
+  }
+
+  public var diskFreeBytes: UInt64 {
+    get {_storage._diskFreeBytes}
+    set {_uniqueStorage()._diskFreeBytes = newValue}
+  }
+
+  public var diskTotalBytes: UInt64 {
+    get {_storage._diskTotalBytes}
+    set {_uniqueStorage()._diskTotalBytes = newValue}
+  }
+
+  /// too full for anything more
+  public var diskRefuses: Bool {
+    get {_storage._diskRefuses}
+    set {_uniqueStorage()._diskRefuses = newValue}
+  }
+
+  /// given to the disk since the start, in whole blocks; 0: not known
+  public var writtenBytes: UInt64 {
+    get {_storage._writtenBytes}
+    set {_uniqueStorage()._writtenBytes = newValue}
+  }
+
+  /// own devices that are connected, 16 bytes each
+  public var devicesOnline: [Data] {
+    get {_storage._devicesOnline}
+    set {_uniqueStorage()._devicesOnline = newValue}
+  }
+
+  /// contacts that are connected: the node knows no names
+  public var contactsOnline: UInt32 {
+    get {_storage._contactsOnline}
+    set {_uniqueStorage()._contactsOnline = newValue}
+  }
+
+  /// what opens the store's key: "file"; at most 32 bytes
+  public var keySource: String {
+    get {_storage._keySource}
+    set {_uniqueStorage()._keySource = newValue}
+  }
+
+  /// why the clock is trusted or not, in words; at most 512 bytes
+  public var clockReason: String {
+    get {_storage._clockReason}
+    set {_uniqueStorage()._clockReason = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 public nonisolated struct WireMailboxState: Sendable {
@@ -4565,99 +4664,226 @@ nonisolated extension WireNodeStatus: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension WireNodeState: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".NodeState"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{3}uptime_seconds\0\u{3}stored_bytes\0\u{3}quota_bytes\0\u{1}mailboxes\0\u{3}contact_grants\0\u{1}connections\0\u{3}unassigned_prekeys\0\u{3}node_epoch\0\u{3}commit_number\0\u{3}roster_head\0\u{3}grants_digest\0\u{3}outbox_waiting\0\u{3}clock_unsynchronised\0\u{3}discovery_digest\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{3}uptime_seconds\0\u{3}stored_bytes\0\u{3}quota_bytes\0\u{1}mailboxes\0\u{3}contact_grants\0\u{1}connections\0\u{3}unassigned_prekeys\0\u{3}node_epoch\0\u{3}commit_number\0\u{3}roster_head\0\u{3}grants_digest\0\u{3}outbox_waiting\0\u{3}clock_unsynchronised\0\u{3}discovery_digest\0\u{4}\u{f}disk_used_bytes\0\u{3}disk_free_bytes\0\u{3}disk_total_bytes\0\u{3}disk_refuses\0\u{3}written_bytes\0\u{3}devices_online\0\u{3}contacts_online\0\u{3}key_source\0\u{3}clock_reason\0")
+
+  fileprivate class _StorageClass {
+    var _version: String = String()
+    var _uptimeSeconds: UInt64 = 0
+    var _storedBytes: UInt64 = 0
+    var _quotaBytes: UInt64 = 0
+    var _mailboxes: [WireMailboxState] = []
+    var _contactGrants: UInt32 = 0
+    var _connections: UInt32 = 0
+    var _unassignedPrekeys: UInt32 = 0
+    var _nodeEpoch: Data = Data()
+    var _commitNumber: UInt64 = 0
+    var _rosterHead: Data = Data()
+    var _grantsDigest: Data = Data()
+    var _outboxWaiting: UInt64 = 0
+    var _discoveryDigest: Data = Data()
+    var _clockUnsynchronised: Bool = false
+    var _diskUsedBytes: UInt64 = 0
+    var _diskFreeBytes: UInt64 = 0
+    var _diskTotalBytes: UInt64 = 0
+    var _diskRefuses: Bool = false
+    var _writtenBytes: UInt64 = 0
+    var _devicesOnline: [Data] = []
+    var _contactsOnline: UInt32 = 0
+    var _keySource: String = String()
+    var _clockReason: String = String()
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _version = source._version
+      _uptimeSeconds = source._uptimeSeconds
+      _storedBytes = source._storedBytes
+      _quotaBytes = source._quotaBytes
+      _mailboxes = source._mailboxes
+      _contactGrants = source._contactGrants
+      _connections = source._connections
+      _unassignedPrekeys = source._unassignedPrekeys
+      _nodeEpoch = source._nodeEpoch
+      _commitNumber = source._commitNumber
+      _rosterHead = source._rosterHead
+      _grantsDigest = source._grantsDigest
+      _outboxWaiting = source._outboxWaiting
+      _discoveryDigest = source._discoveryDigest
+      _clockUnsynchronised = source._clockUnsynchronised
+      _diskUsedBytes = source._diskUsedBytes
+      _diskFreeBytes = source._diskFreeBytes
+      _diskTotalBytes = source._diskTotalBytes
+      _diskRefuses = source._diskRefuses
+      _writtenBytes = source._writtenBytes
+      _devicesOnline = source._devicesOnline
+      _contactsOnline = source._contactsOnline
+      _keySource = source._keySource
+      _clockReason = source._clockReason
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.version) }()
-      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.uptimeSeconds) }()
-      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.storedBytes) }()
-      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.quotaBytes) }()
-      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.mailboxes) }()
-      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.contactGrants) }()
-      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.connections) }()
-      case 8: try { try decoder.decodeSingularUInt32Field(value: &self.unassignedPrekeys) }()
-      case 9: try { try decoder.decodeSingularBytesField(value: &self.nodeEpoch) }()
-      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.commitNumber) }()
-      case 11: try { try decoder.decodeSingularBytesField(value: &self.rosterHead) }()
-      case 12: try { try decoder.decodeSingularBytesField(value: &self.grantsDigest) }()
-      case 13: try { try decoder.decodeSingularUInt64Field(value: &self.outboxWaiting) }()
-      case 14: try { try decoder.decodeSingularBoolField(value: &self.clockUnsynchronised) }()
-      case 15: try { try decoder.decodeSingularBytesField(value: &self.discoveryDigest) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._version) }()
+        case 2: try { try decoder.decodeSingularUInt64Field(value: &_storage._uptimeSeconds) }()
+        case 3: try { try decoder.decodeSingularUInt64Field(value: &_storage._storedBytes) }()
+        case 4: try { try decoder.decodeSingularUInt64Field(value: &_storage._quotaBytes) }()
+        case 5: try { try decoder.decodeRepeatedMessageField(value: &_storage._mailboxes) }()
+        case 6: try { try decoder.decodeSingularUInt32Field(value: &_storage._contactGrants) }()
+        case 7: try { try decoder.decodeSingularUInt32Field(value: &_storage._connections) }()
+        case 8: try { try decoder.decodeSingularUInt32Field(value: &_storage._unassignedPrekeys) }()
+        case 9: try { try decoder.decodeSingularBytesField(value: &_storage._nodeEpoch) }()
+        case 10: try { try decoder.decodeSingularUInt64Field(value: &_storage._commitNumber) }()
+        case 11: try { try decoder.decodeSingularBytesField(value: &_storage._rosterHead) }()
+        case 12: try { try decoder.decodeSingularBytesField(value: &_storage._grantsDigest) }()
+        case 13: try { try decoder.decodeSingularUInt64Field(value: &_storage._outboxWaiting) }()
+        case 14: try { try decoder.decodeSingularBoolField(value: &_storage._clockUnsynchronised) }()
+        case 15: try { try decoder.decodeSingularBytesField(value: &_storage._discoveryDigest) }()
+        case 30: try { try decoder.decodeSingularUInt64Field(value: &_storage._diskUsedBytes) }()
+        case 31: try { try decoder.decodeSingularUInt64Field(value: &_storage._diskFreeBytes) }()
+        case 32: try { try decoder.decodeSingularUInt64Field(value: &_storage._diskTotalBytes) }()
+        case 33: try { try decoder.decodeSingularBoolField(value: &_storage._diskRefuses) }()
+        case 34: try { try decoder.decodeSingularUInt64Field(value: &_storage._writtenBytes) }()
+        case 35: try { try decoder.decodeRepeatedBytesField(value: &_storage._devicesOnline) }()
+        case 36: try { try decoder.decodeSingularUInt32Field(value: &_storage._contactsOnline) }()
+        case 37: try { try decoder.decodeSingularStringField(value: &_storage._keySource) }()
+        case 38: try { try decoder.decodeSingularStringField(value: &_storage._clockReason) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if !self.version.isEmpty {
-      try visitor.visitSingularStringField(value: self.version, fieldNumber: 1)
-    }
-    if self.uptimeSeconds != 0 {
-      try visitor.visitSingularUInt64Field(value: self.uptimeSeconds, fieldNumber: 2)
-    }
-    if self.storedBytes != 0 {
-      try visitor.visitSingularUInt64Field(value: self.storedBytes, fieldNumber: 3)
-    }
-    if self.quotaBytes != 0 {
-      try visitor.visitSingularUInt64Field(value: self.quotaBytes, fieldNumber: 4)
-    }
-    if !self.mailboxes.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.mailboxes, fieldNumber: 5)
-    }
-    if self.contactGrants != 0 {
-      try visitor.visitSingularUInt32Field(value: self.contactGrants, fieldNumber: 6)
-    }
-    if self.connections != 0 {
-      try visitor.visitSingularUInt32Field(value: self.connections, fieldNumber: 7)
-    }
-    if self.unassignedPrekeys != 0 {
-      try visitor.visitSingularUInt32Field(value: self.unassignedPrekeys, fieldNumber: 8)
-    }
-    if !self.nodeEpoch.isEmpty {
-      try visitor.visitSingularBytesField(value: self.nodeEpoch, fieldNumber: 9)
-    }
-    if self.commitNumber != 0 {
-      try visitor.visitSingularUInt64Field(value: self.commitNumber, fieldNumber: 10)
-    }
-    if !self.rosterHead.isEmpty {
-      try visitor.visitSingularBytesField(value: self.rosterHead, fieldNumber: 11)
-    }
-    if !self.grantsDigest.isEmpty {
-      try visitor.visitSingularBytesField(value: self.grantsDigest, fieldNumber: 12)
-    }
-    if self.outboxWaiting != 0 {
-      try visitor.visitSingularUInt64Field(value: self.outboxWaiting, fieldNumber: 13)
-    }
-    if self.clockUnsynchronised != false {
-      try visitor.visitSingularBoolField(value: self.clockUnsynchronised, fieldNumber: 14)
-    }
-    if !self.discoveryDigest.isEmpty {
-      try visitor.visitSingularBytesField(value: self.discoveryDigest, fieldNumber: 15)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      if !_storage._version.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._version, fieldNumber: 1)
+      }
+      if _storage._uptimeSeconds != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._uptimeSeconds, fieldNumber: 2)
+      }
+      if _storage._storedBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._storedBytes, fieldNumber: 3)
+      }
+      if _storage._quotaBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._quotaBytes, fieldNumber: 4)
+      }
+      if !_storage._mailboxes.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._mailboxes, fieldNumber: 5)
+      }
+      if _storage._contactGrants != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._contactGrants, fieldNumber: 6)
+      }
+      if _storage._connections != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._connections, fieldNumber: 7)
+      }
+      if _storage._unassignedPrekeys != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._unassignedPrekeys, fieldNumber: 8)
+      }
+      if !_storage._nodeEpoch.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._nodeEpoch, fieldNumber: 9)
+      }
+      if _storage._commitNumber != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._commitNumber, fieldNumber: 10)
+      }
+      if !_storage._rosterHead.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._rosterHead, fieldNumber: 11)
+      }
+      if !_storage._grantsDigest.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._grantsDigest, fieldNumber: 12)
+      }
+      if _storage._outboxWaiting != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._outboxWaiting, fieldNumber: 13)
+      }
+      if _storage._clockUnsynchronised != false {
+        try visitor.visitSingularBoolField(value: _storage._clockUnsynchronised, fieldNumber: 14)
+      }
+      if !_storage._discoveryDigest.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._discoveryDigest, fieldNumber: 15)
+      }
+      if _storage._diskUsedBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._diskUsedBytes, fieldNumber: 30)
+      }
+      if _storage._diskFreeBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._diskFreeBytes, fieldNumber: 31)
+      }
+      if _storage._diskTotalBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._diskTotalBytes, fieldNumber: 32)
+      }
+      if _storage._diskRefuses != false {
+        try visitor.visitSingularBoolField(value: _storage._diskRefuses, fieldNumber: 33)
+      }
+      if _storage._writtenBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._writtenBytes, fieldNumber: 34)
+      }
+      if !_storage._devicesOnline.isEmpty {
+        try visitor.visitRepeatedBytesField(value: _storage._devicesOnline, fieldNumber: 35)
+      }
+      if _storage._contactsOnline != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._contactsOnline, fieldNumber: 36)
+      }
+      if !_storage._keySource.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._keySource, fieldNumber: 37)
+      }
+      if !_storage._clockReason.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._clockReason, fieldNumber: 38)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: WireNodeState, rhs: WireNodeState) -> Bool {
-    if lhs.version != rhs.version {return false}
-    if lhs.uptimeSeconds != rhs.uptimeSeconds {return false}
-    if lhs.storedBytes != rhs.storedBytes {return false}
-    if lhs.quotaBytes != rhs.quotaBytes {return false}
-    if lhs.mailboxes != rhs.mailboxes {return false}
-    if lhs.contactGrants != rhs.contactGrants {return false}
-    if lhs.connections != rhs.connections {return false}
-    if lhs.unassignedPrekeys != rhs.unassignedPrekeys {return false}
-    if lhs.nodeEpoch != rhs.nodeEpoch {return false}
-    if lhs.commitNumber != rhs.commitNumber {return false}
-    if lhs.rosterHead != rhs.rosterHead {return false}
-    if lhs.grantsDigest != rhs.grantsDigest {return false}
-    if lhs.outboxWaiting != rhs.outboxWaiting {return false}
-    if lhs.discoveryDigest != rhs.discoveryDigest {return false}
-    if lhs.clockUnsynchronised != rhs.clockUnsynchronised {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._version != rhs_storage._version {return false}
+        if _storage._uptimeSeconds != rhs_storage._uptimeSeconds {return false}
+        if _storage._storedBytes != rhs_storage._storedBytes {return false}
+        if _storage._quotaBytes != rhs_storage._quotaBytes {return false}
+        if _storage._mailboxes != rhs_storage._mailboxes {return false}
+        if _storage._contactGrants != rhs_storage._contactGrants {return false}
+        if _storage._connections != rhs_storage._connections {return false}
+        if _storage._unassignedPrekeys != rhs_storage._unassignedPrekeys {return false}
+        if _storage._nodeEpoch != rhs_storage._nodeEpoch {return false}
+        if _storage._commitNumber != rhs_storage._commitNumber {return false}
+        if _storage._rosterHead != rhs_storage._rosterHead {return false}
+        if _storage._grantsDigest != rhs_storage._grantsDigest {return false}
+        if _storage._outboxWaiting != rhs_storage._outboxWaiting {return false}
+        if _storage._discoveryDigest != rhs_storage._discoveryDigest {return false}
+        if _storage._clockUnsynchronised != rhs_storage._clockUnsynchronised {return false}
+        if _storage._diskUsedBytes != rhs_storage._diskUsedBytes {return false}
+        if _storage._diskFreeBytes != rhs_storage._diskFreeBytes {return false}
+        if _storage._diskTotalBytes != rhs_storage._diskTotalBytes {return false}
+        if _storage._diskRefuses != rhs_storage._diskRefuses {return false}
+        if _storage._writtenBytes != rhs_storage._writtenBytes {return false}
+        if _storage._devicesOnline != rhs_storage._devicesOnline {return false}
+        if _storage._contactsOnline != rhs_storage._contactsOnline {return false}
+        if _storage._keySource != rhs_storage._keySource {return false}
+        if _storage._clockReason != rhs_storage._clockReason {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -62,6 +62,9 @@ public final class TransportServer: Sendable {
     /// How many peers are connected.
     public var peerCount: Int { state.withLock { $0.peers.values.reduce(0) { $0 + $1.count } } }
 
+    /// The grants that somebody is connected with.
+    public var connectedGrants: [Int64] { state.withLock { Array($0.peers.keys) } }
+
     /// The connected peers of a grant.
     public func peers(of grant: Int64) -> [Peer] { state.withLock { $0.peers[grant] ?? [] } }
 

@@ -28,7 +28,8 @@ struct NodesCommand: AsyncParsableCommand {
                 let place =
                     node["retired"] == .bool(true) ? "retired" : node["home"] == .bool(true) ? "home" : "further"
                 let state = node["reachable"] == .bool(true) ? "reachable" : "not reachable"
-                Output.line("\(address)\t\(key)\t\(place)\t\(state)")
+                let disk = StatusText.space(node["state"]?["disk"] ?? .null).map { "\t\($0)" } ?? ""
+                Output.line("\(address)\t\(key)\t\(place)\t\(state)\(disk)")
             }
         }
     }

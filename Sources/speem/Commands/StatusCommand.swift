@@ -15,27 +15,9 @@ struct StatusCommand: AsyncParsableCommand {
         let config = try options.load()
         let result = try await Caller.call("status", config: config)
         if json { return Output.line(JSONText.text(result)) }
-        for line in lines(of: result, prefix: "") { Output.line(Output.printable(line)) }
+        for line in StatusText(result).lines { Output.line(Output.printable(line)) }
         if result["key"] == .string("file"), config.keyFile.hasPrefix(config.dataFolder + "/") {
             Output.note("note: the key lies beside the store; a thief of the disk can read it ([store] key_file)")
-        }
-    }
-
-    /// One line a value: names with spaces, nested ones behind their parent's.
-    private func lines(of json: JSON, prefix: String) -> [String] {
-        switch json {
-        case .object(let members):
-            return members.sorted { $0.key < $1.key }.flatMap { name, value in
-                lines(
-                    of: value, prefix: prefix + (prefix.isEmpty ? "" : " ") + String(name.map { $0 == "_" ? " " : $0 }))
-            }
-        case .array(let values):
-            return values.enumerated().flatMap { lines(of: $1, prefix: "\(prefix) \($0 + 1)") }
-        case .string(let text): return ["\(prefix): \(text)"]
-        case .bool(let value): return ["\(prefix): \(value ? "yes" : "no")"]
-        case .integer(let value): return ["\(prefix): \(value)"]
-        case .number(let value): return ["\(prefix): \(value)"]
-        case .null: return ["\(prefix): -"]
         }
     }
 }
