@@ -8,7 +8,10 @@ import SpeemTransport
 /// The account's nodes.
 extension DeviceControl {
     func nodes() async throws -> JSON {
-        let nodes = try await device.state.ownNodes()
+        let (nodes, names) = try await device.state.store.read { [account = device.state.account] connection in
+            let nodes = try OwnNodeRows.all(account: account, in: connection)
+            return (nodes, try nodes.map { try NodeNames.name(of: $0.entry.noise, in: connection) })
+        }
         // All at once: those that do not answer take their time.
         let problems = await withTaskGroup(of: (Int, String?).self, returning: [Int: String].self) { group in
             for (index, node) in nodes.enumerated() {
@@ -26,6 +29,7 @@ extension DeviceControl {
                 "home": .bool(index == 0 && !node.isRetired), "retired": .bool(node.isRetired),
                 "reachable": .bool(problems[index] == nil),
             ]
+            if let name = names[index] { members["name"] = .string(name) }
             if let problem = problems[index] { members["problem"] = .string(problem) }
             if let epoch = node.epoch { members["epoch"] = .string(Hex.encode(epoch)) }
             members["commits"] = .integer(node.commitNumber)
@@ -64,14 +68,17 @@ extension DeviceControl {
     }
 
     /// The own node of an address, or whose key begins so; listed, or replaced already by an attempt that broke off.
-    private func find(_ name: String) async throws -> NodeEntry {
+    func find(_ name: String) async throws -> NodeEntry {
         let nodes = try await device.state.ownNodes()
         let claimed = try await device.state.store.read { try ClaimFlow.claimed(in: $0) }
         let entries = nodes.map(\.entry) + [claimed].compactMap(\.self)
-        let matches = entries.filter { node in
-            node.addresses.contains(name)
-                || (name.count >= 4 && Hex.encode(node.noise.bytes).hasPrefix(name.lowercased()))
+        let names = try await device.state.store.read { connection in
+            try entries.map { try NodeNames.name(of: $0.noise, in: connection) }
         }
+        let matches = zip(entries, names).filter { node, known in
+            known == name || node.addresses.contains(name)
+                || (name.count >= 4 && Hex.encode(node.noise.bytes).hasPrefix(name.lowercased()))
+        }.map(\.0)
         guard matches.count == 1, let only = matches.first else {
             throw DeviceError.unknownNode(name, known: nodes.compactMap { $0.entry.addresses.first })
         }
