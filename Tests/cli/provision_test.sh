@@ -1,7 +1,8 @@
 # A node that is the account's own from its first start, because a device has written its configuration.
 source "$(dirname "$0")/lib.sh"
 
-device alice
+device alice "[discovery]
+mode = \"off\""
 speem alice init >/dev/null 2>&1
 PORT="$(free_port)"
 # config FILE [OPTION...]: alice writes a node's configuration.
