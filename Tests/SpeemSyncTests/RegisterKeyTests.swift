@@ -18,7 +18,8 @@ struct RegisterKeyTests {
     @Test(arguments: [
         [], [0], [1], [1, 2, 3], [8] + [UInt8](repeating: 1, count: 32), [2] + [UInt8](repeating: 1, count: 31),
         [1] + [UInt8](repeating: 1, count: 17), [5], [5] + Array("Upper".utf8), [5] + Array("with space".utf8),
-        [5] + [UInt8](repeating: 0x61, count: 33), [5, 0xff, 0xfe], [7] + [UInt8](repeating: 1, count: 31), [7] + [UInt8](repeating: 1, count: 33),
+        [5] + [UInt8](repeating: 0x61, count: 33), [5, 0xff, 0xfe], [7] + [UInt8](repeating: 1, count: 31),
+        [7] + [UInt8](repeating: 1, count: 33),
     ])
     func otherBytesAreRefused(bytes: [UInt8]) { #expect(RegisterKey(bytes) == nil) }
 }
