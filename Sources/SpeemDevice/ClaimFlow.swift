@@ -38,6 +38,7 @@ struct ClaimFlow: Sendable {
     func claim(_ invite: Invite, place: Place = .last, oneTime given: Int64? = nil) async throws {
         let earlier = try await state.store.read { try Self.pending(in: $0) }
         var oneTime = given
+        var isSettled = false
         if let earlier, earlier.secret != invite.secret {
             if case .of(earlier.node.noise, isLost: true) = place {
                 // The board that was to take a place broke in the middle: it stays listed until another one has the place.
@@ -48,12 +49,16 @@ struct ClaimFlow: Sendable {
             } else if earlier.isSent {
                 guard let replacement = try await settle(earlier, before: invite, oneTime: given) else { return }
                 oneTime = replacement
+                isSettled = true
             } else {
                 try await undo(earlier)
             }
         }
         let known = oneTime
-        let pending = try await state.store.write { try prepare(invite, place, oneTime: known, in: $0) }
+        let mayBeListed = isSettled
+        let pending = try await state.store.write {
+            try prepare(invite, place, oneTime: known, mayBeListed: mayBeListed, in: $0)
+        }
         let connection: ClientConnection
         do {
             // Before anybody is told of the node: an invite that is dead changes nothing.
@@ -254,7 +259,7 @@ struct ClaimFlow: Sendable {
 
     /// Takes up a claim again, or writes down a new one.
     private func prepare(
-        _ invite: Invite, _ place: Place, oneTime: Int64?, in connection: Connection
+        _ invite: Invite, _ place: Place, oneTime: Int64?, mayBeListed: Bool, in connection: Connection
     ) throws -> Pending {
         if let pending = try Self.pending(in: connection) {
             if pending.secret == invite.secret { return pending }
@@ -263,7 +268,7 @@ struct ClaimFlow: Sendable {
             try remove(pending, in: connection)
         }
         let roster = try OwnRoster.load(account: state.account, in: connection)
-        guard !roster.nodes.contains(where: { $0.noise == invite.node.noise }) || oneTime != nil else {
+        guard !roster.nodes.contains(where: { $0.noise == invite.node.noise }) || mayBeListed else {
             throw DeviceError.hasNode
         }
         if case .last = place, roster.nodes.count >= RosterEntry.maxNodes { throw DeviceError.tooManyNodes }

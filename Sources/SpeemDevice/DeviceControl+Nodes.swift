@@ -72,11 +72,13 @@ extension DeviceControl {
         let nodes = try await device.state.ownNodes()
         let claimed = try await device.state.store.read { try ClaimFlow.claimed(in: $0) }
         let entries = nodes.map(\.entry) + [claimed].compactMap(\.self)
+        // The board that has taken the place of another may be called the same.
+        let retired = Set(nodes.filter(\.isRetired).map(\.entry.noise))
         let names = try await device.state.store.read { connection in
             try entries.map { try NodeNames.name(of: $0.noise, in: connection) }
         }
         let matches = zip(entries, names).filter { node, known in
-            known == name || node.addresses.contains(name)
+            (known == name && !retired.contains(node.noise)) || node.addresses.contains(name)
                 || (name.count >= 4 && Hex.encode(node.noise.bytes).hasPrefix(name.lowercased()))
         }.map(\.0)
         guard matches.count == 1, let only = matches.first else {

@@ -35,10 +35,13 @@ struct ProvisionFlow: Sendable {
             } catch is CancellationError {
                 outcome.isWaiting = true
                 return outcome
+            } catch DeviceError.refused(let words) {
+                // It will not say anything else, and each claim is told to all nodes and contacts.
+                try await forget(provision, "the node \"\(provision.name)\" will not be ours (\(words))")
             } catch {
                 outcome.isWaiting = true
                 // That it is not there yet is no problem.
-                let words = error is TransportError ? nil : "\(error)"
+                let words = error is NotThere ? nil : "\(error)"
                 state.logger.debug("the node \"\(provision.name)\" is not taken yet: \(error)")
                 try await state.store.write { try ProvisionRows.failed(provision, words, in: $0) }
             }
@@ -46,8 +49,39 @@ struct ProvisionFlow: Sendable {
         return outcome
     }
 
-    /// The node's own key, under which it is claimed.
+    /// Nobody answers to the key that the file's secret derives.
+    private struct NotThere: Error, CustomStringConvertible {
+        let description: String
+    }
+
     private func identify(_ provision: PendingProvision) async throws -> (node: NodeEntry, oneTime: Int64) {
+        let told: (node: NodeEntry, oneTime: Int64)
+        do {
+            told = try await ask(provision)
+        } catch let error as TransportError {
+            throw NotThere(description: "\(error)")
+        }
+        // Whoever else has the file could name one of the account's nodes, which would then be taken for a new one.
+        let roster = try await state.roster()
+        guard !roster.nodes.contains(where: { $0.noise == told.node.noise }) else {
+            throw DeviceError.invite(
+                "somebody else answers with the file's secret, and names a node that is the account's already",
+                hint: "make another file: speem node config")
+        }
+        // It is tried where it was found just now, too: its own view of its network may be another one.
+        let here = connections.nearbyAddresses(of: provision.node.noise.bytes)
+        let key = told.node.noise.bytes
+        try await state.store.write { connection in
+            guard try WorkedAddresses.find(key, in: connection) == nil,
+                let worked = try WorkedAddresses.find(provision.node.noise.bytes, in: connection) ?? here.first
+            else { return }
+            try WorkedAddresses.set(worked, for: key, in: connection)
+        }
+        return told
+    }
+
+    /// The node's own key, under which it is claimed.
+    private func ask(_ provision: PendingProvision) async throws -> (node: NodeEntry, oneTime: Int64) {
         // Somebody else's address may stand in the file, or nobody is there: no write for that.
         guard !provision.node.addresses.isEmpty || !connections.nearbyAddresses(of: provision.node.noise.bytes).isEmpty
         else { throw TransportError.invalidAddress("") }
@@ -68,14 +102,7 @@ struct ProvisionFlow: Sendable {
         guard told.noise != provision.node.noise else {
             throw TransportError.violation("a node without a key of its own")
         }
-        // Where it was found just now, too: its own view of its network may be another one.
-        let here = connections.nearbyAddresses(of: provision.node.noise.bytes)
         let node = told.addresses.isEmpty ? try NodeEntry(noise: told.noise, addresses: provision.node.addresses) : told
-        try await state.store.write { connection in
-            if let worked = try WorkedAddresses.find(provision.node.noise.bytes, in: connection) ?? here.first {
-                try WorkedAddresses.set(worked, for: node.noise.bytes, in: connection)
-            }
-        }
         return (node, oneTime)
     }
 
@@ -106,13 +133,20 @@ struct ProvisionFlow: Sendable {
         guard provision.expires <= clock.seconds() else { return false }
         return try await state.store.write { connection in
             guard try ClaimFlow.claimed(with: provision.secret, in: connection) == nil else { return false }
-            try ProvisionRows.delete(provision, in: connection)
-            try NoticeRows.insert(
-                .words(
-                    "the node \"\(provision.name)\" was not found in time, and its file is worthless now: make another with speem node config"
-                ), in: connection)
+            try Self.forget(provision, "the node \"\(provision.name)\" was not found in time", in: connection)
             return true
         }
+    }
+
+    private func forget(_ provision: PendingProvision, _ why: String) async throws {
+        try await state.store.write { try Self.forget(provision, why, in: $0) }
+    }
+
+    /// Its secret goes, and the person is told.
+    private static func forget(_ provision: PendingProvision, _ why: String, in connection: Connection) throws {
+        try ProvisionRows.delete(provision, in: connection)
+        try NoticeRows.insert(
+            .words("\(why), and its file is worthless now: make another with speem node config"), in: connection)
     }
 
     /// The person takes the file back.

@@ -84,11 +84,18 @@ extension NodeRequests {
             return change
         }
         if !change.inserted.isEmpty {
+            let wasPromised = state.provision != nil
             state.claimed(by: roster.account)
             discovery.announce()
             state.access.apply(change)
             await networkClaim?.close()
-            state.logger.notice("the node was claimed")
+            if wasPromised {
+                state.logger.notice(
+                    "the node was claimed by the account that its file has promised it to; the secret in the file is worthless now: delete the lines of [provision]"
+                )
+            } else {
+                state.logger.notice("the node was claimed")
+            }
         }
         return .with { $0.claimed = .with { $0.nodeEpoch = Data(state.epoch) } }
     }

@@ -1,8 +1,13 @@
 import Foundation
+import NIOCore
+import NIOPosix
 import SpeemCrypto
 import SpeemIdentity
+import SpeemProtocol
 import SpeemStore
 import SpeemTransport
+import SwiftProtobuf
+import Synchronization
 import Testing
 
 @testable import SpeemDevice
@@ -162,7 +167,9 @@ struct ProvisionTests {
         let mallory = try await TestDevice("mallory")
         try await forge(mallory, file, node)
         #expect(try await attempt(mallory).taken == 0)
-        #expect(try await waiting(mallory).first?.problem?.contains("another account") == true)
+        // It is not asked again and again.
+        #expect(try await waiting(mallory).isEmpty)
+        #expect(try await notices(mallory).contains { $0.contains("another account") })
         #expect(try await node.call("status")?["owned"] == .bool(false))
         try await node.stop()
     }
@@ -197,6 +204,27 @@ struct ProvisionTests {
         // It has cost the owner nothing.
         #expect(try await attempt(alice).taken == 1)
         try await node.stop()
+    }
+
+    /// Whoever else has the file answers in the node's place, and names the home node as their own: it stays home.
+    @Test func nobodyCanNameANodeOfTheAccount() async throws {
+        let alice = try await TestDevice("alice")
+        let home = try await board()
+        await home.configure(try await write(alice, "attic", at: home.name).tables)
+        try await home.start()
+        #expect(try await attempt(alice).taken == 1)
+        let known = try #require(try await alice.open { try await $0.state.roster() })
+        let liar = try await Liar.start(naming: known.nodes[0])
+        let file = try await write(alice, "cellar", at: liar.address)
+        liar.learn(file.secret)
+        for _ in 0..<2 { #expect(try await attempt(alice).taken == 0) }
+        #expect(try await waiting(alice).first?.problem?.contains("is the account's already") == true)
+        #expect(liar.asked > 0)
+        let roster = try await alice.open { try await $0.state.roster() }
+        #expect(roster.head == known.head)
+        #expect(try await names(alice) == ["attic"])
+        await liar.stop()
+        try await home.stop()
     }
 
     @Test func aNewCardBeforeTheClaimIsTakenAsItIs() async throws {
@@ -322,4 +350,50 @@ struct ProvisionTests {
 private actor Target {
     private(set) var address: (host: String, port: Int) = ("127.0.0.1", 1)
     func set(_ address: (host: String, port: Int)) { self.address = address }
+}
+
+/// Answers under a file's key, and says to be another node.
+private final class Liar: PeerHandler, AccessTable {
+    private let node: NodeEntry
+    private let keys = Mutex<ProvisionKeys?>(nil)
+    private let count = Mutex(0)
+    private let running = Mutex<(server: TransportServer, task: Task<Void, any Error>)?>(nil)
+
+    private init(_ node: NodeEntry) { self.node = node }
+
+    static func start(naming node: NodeEntry) async throws -> Liar {
+        let liar = Liar(node)
+        let server = try await TransportServer.bind(
+            addresses: [("127.0.0.1", 0)], staticKey: X25519.PrivateKey(random: SystemRandomSource()), access: liar,
+            handler: liar, limits: TransportLimits(handshakeTimeout: .seconds(60)),
+            group: MultiThreadedEventLoopGroup.singleton, logger: quietLogger)
+        liar.running.withLock { $0 = (server, Task { try await server.run() }) }
+        return liar
+    }
+
+    func stop() async {
+        let running = running.withLock { $0 }
+        running?.task.cancel()
+        _ = await running?.task.result
+    }
+
+    var address: String { running.withLock { $0?.server.addresses.first } ?? "" }
+    func learn(_ secret: SecretBytes) { keys.withLock { $0 = ProvisionKeys(secret: secret) } }
+    var asked: Int { count.withLock { $0 } }
+
+    func grant(for initiatorKey: X25519.PublicKey) -> AccessGrant? {
+        keys.withLock { $0 }.flatMap { keys in
+            keys.invite.initiatorKey.publicKey == initiatorKey
+                ? AccessGrant(id: 1, preSharedKey: keys.invite.preSharedKey) : nil
+        }
+    }
+    func admit(_ grant: AccessGrant, counter: UInt64) -> Bool { true }
+    var temporaryStaticKey: X25519.PrivateKey? { keys.withLock { $0?.node } }
+
+    func opened(_ peer: Peer) async {}
+    func closed(_ peer: Peer) async {}
+    func handle(_ request: WireRequest, from peer: Peer) async -> WireResponse {
+        count.withLock { $0 += 1 }
+        return .with { $0.nodeIdentity = .with { $0.node = Data(node.encoded) } }
+    }
 }

@@ -65,7 +65,13 @@ struct NodeCommand: AsyncParsableCommand {
             let target = isFile ? try NewFile(output) : nil
             do {
                 let text = try await provision(name, config)
-                if let target { try target.write(text) } else { Output.raw(text) }
+                do {
+                    if let target { try target.write(text) } else { Output.raw(text) }
+                } catch {
+                    // Nobody will ever have this secret.
+                    _ = try? await Caller.call("node.cancel", ["name": .string(name)], config: config)
+                    throw error
+                }
             } catch {
                 target?.remove()
                 throw error

@@ -59,7 +59,7 @@ struct NodesCommand: AsyncParsableCommand {
 
         @OptionGroup var options: GlobalOptions
 
-        @Argument(help: "The old node: an address, or the beginning of its key (speem nodes).")
+        @Argument(help: "The old node: its name, an address, or the beginning of its key (speem nodes).")
         var old: String
 
         @Argument(help: "The claim invite of the new one, speem:…")
