@@ -41,6 +41,12 @@ public struct Config: Sendable, Equatable {
     public internal(set) var claimNetwork = false
     /// `claim.port`; 0 is any free port.
     public internal(set) var claimPort = 0
+    /// `provision.account`: the account key in hexadecimal, 64 digits in lower case; empty where nobody has a claim.
+    public internal(set) var provisionAccount = ""
+    /// `provision.secret`: 32 hexadecimal digits in lower case; empty exactly where ``provisionAccount`` is.
+    public internal(set) var provisionSecret = ""
+    /// `provision.expires`: Unix seconds, or 0.
+    public internal(set) var provisionExpires = 0
     /// `invite.lifetime`, seconds
     public internal(set) var inviteLifetime: Int64 = 0
 

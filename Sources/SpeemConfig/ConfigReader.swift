@@ -32,6 +32,7 @@ struct ConfigReader {
         }
         try completePaths(of: &config, given: given)
         try settleQuotas(of: &config, given: given)
+        try checkProvision(of: config, given: given)
         return config
     }
 
@@ -47,6 +48,16 @@ struct ConfigReader {
             .outOfRange, at: given[Setting.ID(table: .mailbox, name: "quota")] ?? own,
             "'quota' must be at least \(Schema.minimumSize) more than 'quota_own', or nothing is left for contacts",
             hint: tenth > 0 ? "set quota_own to less, such as quota_own = \"\(tenth)MB\"" : "set quota to more")
+    }
+
+    /// Either alone is a file of which a part was lost.
+    private func checkProvision(of config: Config, given: [Setting.ID: Position]) throws(Fault) {
+        guard config.provisionAccount.isEmpty != config.provisionSecret.isEmpty else { return }
+        let (there, missing) = config.provisionSecret.isEmpty ? ("account", "secret") : ("secret", "account")
+        throw Fault(
+            .missingKey, at: given[Setting.ID(table: .provision, name: there)],
+            "[provision] has '\(there)' and no '\(missing)'",
+            hint: "copy the whole file again, as speem node config has written it, or delete the lines of [provision]")
     }
 
     private func table(_ written: TOMLTable) throws(Fault) -> Setting.Table {

@@ -69,6 +69,15 @@ struct Quantity<Unit: QuantityUnit>: Sendable, Equatable, Comparable, CustomStri
 
     var description: String { "\(count)\(unit.rawValue)" }
 
+    /// An amount in the largest unit of which it is a whole number.
+    static func text(of amount: Int64) -> String {
+        let units = Unit.allCases.filter { amount.isMultiple(of: $0.factor) && amount != 0 }
+        guard let largest = units.max(by: { $0.factor < $1.factor }) else {
+            return "\(amount)" + (Unit.allCases.first?.rawValue ?? "")
+        }
+        return Quantity(amount / largest.factor, largest).description
+    }
+
     static var unitNames: [String] { Unit.allCases.map(\.rawValue) }
 }
 

@@ -69,6 +69,16 @@ enum Schema {
             "The port for that, at the hosts of listen.addresses, open only meanwhile; 0 is any free port"),
 
         Setting(
+            .provision, "account", for: [.node], .hex(\.provisionAccount, bytes: 32, secret: false),
+            "The account whose devices take this node without being asked; speem node config writes it"),
+        Setting(
+            .provision, "secret", for: [.node], .hex(\.provisionSecret, bytes: 16, secret: true),
+            "What they recognise it by, once: worthless afterwards, and to be deleted"),
+        Setting(
+            .provision, "expires", for: [.node], .count(\.provisionExpires, in: 0...99_999_999_999, default: 0),
+            "When that ends, if nobody has come, in seconds since 1970; 0 is not by the calendar"),
+
+        Setting(
             .limits, "connections", for: [.node], .count(\.connections, in: 1...65_536, default: 256),
             "How many connections may be open at once"),
         Setting(
@@ -141,6 +151,14 @@ enum Schema {
             .log, "level", for: both, .choice(\.logLevel, of: logLevels, default: "info"),
             "The least serious messages to log"),
     ]
+
+    /// What a running process can change: see ``Config/changes(to:)``.
+    static let reloadable: Set<Setting.ID> = Set(
+        ["quota", "quota_per_contact", "quota_own", "max_age"].map { Setting.ID(table: .mailbox, name: $0) }
+            + [
+                "connections", "connections_per_address", "connections_per_grant", "handshake_timeout", "idle_timeout",
+            ].map { Setting.ID(table: .limits, name: $0) }
+            + [Setting.ID(table: .device, name: "poll"), Setting.ID(table: .log, name: "level")])
 
     private static let both: Set<Config.Role> = [.node, .device]
     /// The smallest size that a setting takes: several of the largest envelopes.

@@ -4,7 +4,7 @@ struct Setting: Sendable {
     enum Table: String, Sendable, CaseIterable {
         /// What comes before the first `[table]`.
         case top = ""
-        case listen, mailbox, claim, limits, invite, device, discovery, store, control, metrics, log
+        case listen, mailbox, claim, provision, limits, invite, device, discovery, store, control, metrics, log
     }
 
     /// Where a value goes.
@@ -18,6 +18,8 @@ struct Setting: Sendable {
         case choice(Field<String>, of: [String], default: String)
         /// Any text of so many bytes of UTF-8 at the most.
         case text(Field<String>, maximum: Int, default: String)
+        /// So many bytes as hexadecimal digits; empty where there are none. A `secret` shows in no message.
+        case hex(Field<String>, bytes: Int, secret: Bool)
         /// The path of a file or folder.
         case path(Field<String>, maximum: Int, default: PathDefault)
         /// Bytes.
@@ -74,11 +76,15 @@ struct Setting: Sendable {
         }
     }
 
+    /// Whether a running process takes a new value at a reload; any other one needs a restart.
+    var isReloadable: Bool { Schema.reloadable.contains(id) }
+
     /// Its default in TOML, or what the example shows for a required key.
     func exampleValue(for role: Config.Role) -> String {
         switch kind {
         case .role: TOMLString.quoted(role.rawValue)
         case .choice(_, _, let value), .text(_, _, let value): TOMLString.quoted(value)
+        case .hex: TOMLString.quoted("")
         case .path(_, _, .required(let example)): TOMLString.quoted(example[role] ?? "")
         case .path(_, _, .insideData), .path(_, _, .none), .loopback: TOMLString.quoted("")
         case .size(_, _, let value): TOMLString.quoted(value.description)
@@ -97,6 +103,7 @@ struct Setting: Sendable {
         case .role: Config.Role.allCases.map(\.rawValue).joined(separator: ", ")
         case .choice(_, let words, _): words.joined(separator: ", ")
         case .text(_, let maximum, _): "up to \(maximum) bytes"
+        case .hex(_, let bytes, _): "\(2 * bytes) hexadecimal digits"
         case .path: nil
         case .size(_, let range, _): "\(range.lowerBound) to \(range.upperBound)"
         case .duration(_, let range, _): "\(range.lowerBound) to \(range.upperBound)"
@@ -114,6 +121,7 @@ struct Setting: Sendable {
     var typeName: String {
         switch kind {
         case .role, .choice, .text: "a string"
+        case .hex: "hexadecimal digits in quotes"
         case .path: "a path in quotes"
         case .size: "a size in quotes"
         case .duration: "a duration in quotes"

@@ -22,6 +22,15 @@ extension Setting {
                     hint: "shorten it; a letter beyond ASCII is 2 to 4 bytes")
             }
             config[keyPath: field] = text
+        case .hex(let field, let bytes, _):
+            let text = try string(entry)
+            guard text.isEmpty || (text.utf8.count == 2 * bytes && text.utf8.allSatisfy(\.isHexDigit)) else {
+                // The text itself may be a secret with one digit mistyped.
+                throw Fault(
+                    .badValue, at: position, "'\(name)' must be \(2 * bytes) hexadecimal digits",
+                    hint: "copy the whole file again, as speem node config has written it")
+            }
+            config[keyPath: field] = text.lowercased()
         case .path(let field, _, let fallback):
             let text = try string(entry)
             if text.isEmpty, case .required = fallback {
@@ -55,6 +64,7 @@ extension Setting {
     func applyDefault(to config: inout Config) {
         switch kind {
         case .role, .path: break
+        case .hex(let field, _, _): config[keyPath: field] = ""
         case .choice(let field, _, let value), .text(let field, _, let value): config[keyPath: field] = value
         case .size(let field, _, let value): config[keyPath: field] = value.amount
         case .duration(let field, _, let value): config[keyPath: field] = value.amount
@@ -199,6 +209,17 @@ extension Setting {
         default:
             "write a whole number and a unit, such as \(example); units are "
                 + Quantity<Unit>.unitNames.joined(separator: ", ")
+        }
+    }
+}
+
+extension UInt8 {
+    fileprivate var isHexDigit: Bool {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
+            UInt8(ascii: "A")...UInt8(ascii: "F"):
+            true
+        default: false
         }
     }
 }

@@ -8,7 +8,9 @@ import SpeemTransport
 /// brings prekeys.
 struct BackgroundWork: Sendable {
     let device: Device
-    let poll: Duration
+
+    /// The longest wait.
+    private var poll: Duration { device.poll }
 
     private var logger: Logger { device.state.logger }
 
@@ -23,6 +25,7 @@ struct BackgroundWork: Sendable {
             group.addTask { await readMail() }
             group.addTask { await send() }
             group.addTask { await supplyPrekeys() }
+            group.addTask { await takeProvisioned() }
         }
     }
 
@@ -230,6 +233,26 @@ struct BackgroundWork: Sendable {
                 logger.debug("no prekeys brought: \(error)")
             }
             await Self.sleep(Self.checkInterval, orUntil: due)
+        }
+    }
+
+    // MARK: Nodes
+
+    /// Looks for the nodes that files have promised to this account: at once when one is found on the network.
+    private func takeProvisioned() async {
+        var retry = Self.firstRetry
+        while !Task.isCancelled {
+            // Before the look: what changes while it is taken is not missed.
+            let due = device.provisionsChanged.subscribe()
+            var isWaiting = false
+            do {
+                isWaiting = try await device.takeProvisioned().isWaiting
+            } catch {
+                logger.error("nodes that wait for this device cannot be looked for: \(error)")
+            }
+            if !isWaiting { retry = Self.firstRetry }
+            await Self.sleep(isWaiting ? Self.jittered(retry) : Self.checkInterval, orUntil: due)
+            retry = min(retry * 2, poll)
         }
     }
 

@@ -33,9 +33,12 @@ struct ClaimFlow: Sendable {
 
     /// - Throws: ``DeviceError``, ``SpeemTransport/TransportError``. After a refusal nothing is left of the attempt;
     ///   after a lost reply the same invite is taken up again.
-    func claim(_ invite: Invite, place: Place = .last) async throws {
+    ///
+    /// - Parameter given: the row of the invite's one-time key, where it was used before.
+    func claim(_ invite: Invite, place: Place = .last, oneTime given: Int64? = nil) async throws {
         let earlier = try await state.store.read { try Self.pending(in: $0) }
-        var oneTime: Int64?
+        var oneTime = given
+        var isSettled = false
         if let earlier, earlier.secret != invite.secret {
             if case .of(earlier.node.noise, isLost: true) = place {
                 // The board that was to take a place broke in the middle: it stays listed until another one has the place.
@@ -44,25 +47,29 @@ struct ClaimFlow: Sendable {
                     try InitiatorRows.delete(earlier.oneTime, in: connection)
                 }
             } else if earlier.isSent {
-                guard let replacement = try await settle(earlier, before: invite) else { return }
+                guard let replacement = try await settle(earlier, before: invite, oneTime: given) else { return }
                 oneTime = replacement
+                isSettled = true
             } else {
                 try await undo(earlier)
             }
         }
         let known = oneTime
-        let pending = try await state.store.write { try prepare(invite, place, oneTime: known, in: $0) }
+        let mayBeListed = isSettled
+        let pending = try await state.store.write {
+            try prepare(invite, place, oneTime: known, mayBeListed: mayBeListed, in: $0)
+        }
         let connection: ClientConnection
         do {
             // Before anybody is told of the node: an invite that is dead changes nothing.
-            connection = try await connections.connection(oneTime: pending.oneTime)
+            connection = try await connections.connection(pending.oneTime, at: pending.node)
             try await list(pending, place)
         } catch TransportError.refused(let address) {
             return try await silent(pending, address)
         }
         // Before it is sent: from here on the node may have done it.
         try await state.store.write { try $0.execute("UPDATE claim SET sent = 1") }
-        let request = try await request()
+        let request = try await request(to: pending.node)
         let response = try await connection.request(request)
         await connections.close(pending.oneTime)
         do {
@@ -76,7 +83,7 @@ struct ClaimFlow: Sendable {
         try await finish(pending)
     }
 
-    private func request() async throws -> WireRequest {
+    private func request(to node: NodeEntry) async throws -> WireRequest {
         let roster = try await state.roster()
         let initiator = state.ownInitiator
         let read = try await state.store.read { connection in
@@ -88,8 +95,12 @@ struct ClaimFlow: Sendable {
             )
         }
         guard let own = read.own else { throw DeviceError.damaged("no key of its own nodes") }
+        let proof = ClaimProof(
+            node: node.noise, head: roster.head, device: state.id, initiatorKey: own.key.publicKey.bytes,
+            preSharedKey: own.preSharedKey, recovery: read.recovery.map { ($0.key, $0.psk) })
         return .with {
             $0.claim = .with {
+                $0.signature = Data(proof.signed(by: state.local.keys))
                 $0.initiatorKey = Data(own.key.publicKey.bytes)
                 $0.preSharedKey = Data(own.preSharedKey.exposedCopy())
                 $0.roster = roster.entries.map { Data($0.encoded) }
@@ -160,18 +171,24 @@ struct ClaimFlow: Sendable {
     /// Finds out what became of an earlier claim before another takes its place.
     ///
     /// - Returns: the one-time key of `invite`, or nil when the node has the earlier claim, and nothing is left to do.
-    private func settle(_ earlier: Pending, before invite: Invite) async throws -> Int64? {
+    private func settle(_ earlier: Pending, before invite: Invite, oneTime given: Int64?) async throws -> Int64? {
         if await isOurs(earlier) {
             try await finish(earlier)
             if earlier.node.noise == invite.node.noise { return nil }
+            if let given { return given }
             return try await state.store.write {
                 try InitiatorRows.insertOneTime(InviteKeys(secret: invite.secret), node: invite.node, in: $0)
             }
         }
         if earlier.node.noise == invite.node.noise {
             // A node that knows a claim invite belongs to nobody: it has not taken the earlier one.
-            let oneTime = try await state.store.write {
-                try InitiatorRows.insertOneTime(InviteKeys(secret: invite.secret), node: invite.node, in: $0)
+            let oneTime: Int64
+            if let given {
+                oneTime = given
+            } else {
+                oneTime = try await state.store.write {
+                    try InitiatorRows.insertOneTime(InviteKeys(secret: invite.secret), node: invite.node, in: $0)
+                }
             }
             if await connections.isKnown(oneTime, at: invite.node) {
                 try await undo(earlier)
@@ -193,6 +210,7 @@ struct ClaimFlow: Sendable {
             try InitiatorRows.delete(pending.oneTime, in: connection)
             let roster = try OwnRoster.load(account: state.account, in: connection)
             try OwnNodeRows.follow(roster, in: connection)
+            try ProvisionRows.taken(pending.secret, node: pending.node, state: state, in: connection)
             // No other node has told.
             if pending.entry != nil { try RosterEffects(state: state).tellContacts(roster, in: connection) }
             if let lost = pending.replaces, pending.isLost {
@@ -203,6 +221,25 @@ struct ClaimFlow: Sendable {
 
     /// The node whose claim waits for its answer.
     static func claimed(in connection: Connection) throws -> NodeEntry? { try pending(in: connection)?.node }
+
+    /// The same, where it was begun with this secret.
+    static func claimed(with secret: SecretBytes, in connection: Connection) throws -> NodeEntry? {
+        try pending(in: connection).flatMap { $0.secret == secret ? $0.node : nil }
+    }
+
+    /// Takes a claim back that was begun with this secret.
+    ///
+    /// - Throws: ``DeviceError`` when the node has it already; then it is the account's.
+    func giveUp(_ secret: SecretBytes) async throws {
+        guard let pending = try await state.store.read({ try Self.pending(in: $0) }), pending.secret == secret else {
+            return
+        }
+        if pending.isSent, await isOurs(pending) {
+            try await finish(pending)
+            throw DeviceError.hasNode
+        }
+        try await undo(pending)
+    }
 
     private struct Pending: Sendable {
         let secret: SecretBytes
@@ -222,7 +259,7 @@ struct ClaimFlow: Sendable {
 
     /// Takes up a claim again, or writes down a new one.
     private func prepare(
-        _ invite: Invite, _ place: Place, oneTime: Int64?, in connection: Connection
+        _ invite: Invite, _ place: Place, oneTime: Int64?, mayBeListed: Bool, in connection: Connection
     ) throws -> Pending {
         if let pending = try Self.pending(in: connection) {
             if pending.secret == invite.secret { return pending }
@@ -231,7 +268,7 @@ struct ClaimFlow: Sendable {
             try remove(pending, in: connection)
         }
         let roster = try OwnRoster.load(account: state.account, in: connection)
-        guard !roster.nodes.contains(where: { $0.noise == invite.node.noise }) || oneTime != nil else {
+        guard !roster.nodes.contains(where: { $0.noise == invite.node.noise }) || mayBeListed else {
             throw DeviceError.hasNode
         }
         if case .last = place, roster.nodes.count >= RosterEntry.maxNodes { throw DeviceError.tooManyNodes }

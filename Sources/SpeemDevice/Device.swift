@@ -18,8 +18,12 @@ public final class Device: Sendable {
     let discovery: DeviceDiscovery
     let clock: WallClock
     let inviteLifetime: Int64
+    private let longestWait: Mutex<Duration>
     /// The longest that failed work waits.
-    let poll: Duration
+    var poll: Duration {
+        get { longestWait.withLock { $0 } }
+        set { longestWait.withLock { $0 = newValue } }
+    }
     /// Accepting invites: two at once would get in each other's way.
     let accepting = OneAtATime()
     /// New messages or changed states.
@@ -38,6 +42,8 @@ public final class Device: Sendable {
     private let carried = Mutex<Int64?>(nil)
     /// Others may be recognised on this network, or let in, than before.
     let neighboursChanged: Signal
+    /// A node that waits for this device may be found, or another one waits.
+    let provisionsChanged = Signal()
     /// The own nodes may have to be told something that other nodes know.
     let visitIsDue = Signal()
 
@@ -107,7 +113,7 @@ public final class Device: Sendable {
         self.news = news
         self.work = work
         inviteLifetime = config.inviteLifetime
-        poll = .seconds(config.poll)
+        longestWait = Mutex(.seconds(config.poll))
         let supplyIsDue = supplyIsDue
         let lookAgain = lookAgain
         let visitIsDue = visitIsDue
@@ -212,6 +218,24 @@ public final class Device: Sendable {
             // One that is not listed any more may be gone.
             if !node.isRetired { report.problem = "\(error)" }
         }
+    }
+
+    /// Takes the nodes that files have promised to this account, as far as they are there.
+    func takeProvisioned() async throws -> ProvisionFlow.Outcome {
+        guard try await !state.store.read({ try ProvisionRows.all(in: $0) }).isEmpty else {
+            return ProvisionFlow.Outcome()
+        }
+        let outcome = try await ProvisionFlow(
+            state: state, connections: connections, clock: clock, accepting: accepting
+        ).tryAll()
+        if outcome.taken > 0 {
+            nodesChanged.notify()
+            visitIsDue.notify()
+            supplyIsDue.notify()
+            work.notify()
+            news.notify()
+        }
+        return outcome
     }
 
     /// What is to be done at an own node besides reading mail.

@@ -124,7 +124,7 @@ extension DeviceControl {
         let device = device
         return try await withThrowingTaskGroup(of: JSON.self) { group in
             group.addTask {
-                await BackgroundWork(device: device, poll: device.poll).run()
+                await BackgroundWork(device: device).run()
                 return .null
             }
             group.addTask { try await report(session) }

@@ -6,20 +6,10 @@ import SpeemTransport
 /// Who is on the same network.
 extension DeviceControl {
     /// How long a command looks around when no daemon does it all the time.
-    private static let lookAround: Duration = .seconds(3)
+    private static let lookAroundTime: Duration = .seconds(3)
 
     func nearby() async throws -> JSON {
-        if !isDaemon {
-            // What answers at once is all that such a command sees.
-            let device = device
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { await device.discovery.run(listeningAt: []) { _ in } }
-                group.addTask { try? await Task.sleep(for: Self.lookAround) }
-                await group.next()
-                // What was found is kept.
-                group.cancelAll()
-            }
-        }
+        if !isDaemon { await lookAround() }
         guard let findings = device.discovery.findings else {
             return .object([
                 "mode": .string("off"), "peers": .array([]), "unowned": .array([]), "strangers": .integer(0),
@@ -44,9 +34,22 @@ extension DeviceControl {
         return .object(members)
     }
 
+    /// Finds who is on the network, for a command without a daemon: what answers at once is all that it sees.
+    func lookAround() async {
+        let device = device
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await device.discovery.run(listeningAt: []) { _ in } }
+            group.addTask { try? await Task.sleep(for: Self.lookAroundTime) }
+            await group.next()
+            // What was found is kept.
+            group.cancelAll()
+        }
+    }
+
     private func describe(_ who: Neighbour, in connection: Connection) throws -> (name: String, kind: String) {
         switch who {
         case .ownNode: return ("you", "node")
+        case .provisionedNode(let name): return (name, "node")
         case .ownDevice(let device):
             return (try DeviceNames.name(of: device, in: connection), "own device")
         case .contactsNode(let contact):

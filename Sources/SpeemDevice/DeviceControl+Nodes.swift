@@ -8,10 +8,14 @@ import SpeemTransport
 /// The account's nodes.
 extension DeviceControl {
     func nodes() async throws -> JSON {
-        let nodes = try await device.state.ownNodes()
+        let (nodes, nodeNames) = try await device.state.store.read { [account = device.state.account] connection in
+            let nodes = try OwnNodeRows.all(account: account, in: connection)
+            return (nodes, try nodes.map { try NodeNames.name(of: $0.entry.noise, in: connection) })
+        }
         let looks = await look(at: nodes)
         let names = try await deviceNames()
-        return .array(nodes.indices.map { looks[$0].json(of: nodes[$0], isHome: $0 == 0, names: names) })
+        return .array(
+            nodes.indices.map { looks[$0].json(of: nodes[$0], name: nodeNames[$0], isHome: $0 == 0, names: names) })
     }
 
     /// A new board in the place of an old one.
@@ -44,14 +48,19 @@ extension DeviceControl {
     }
 
     /// The own node of an address, or whose key begins so; listed, or replaced already by an attempt that broke off.
-    private func find(_ name: String) async throws -> NodeEntry {
+    func find(_ name: String) async throws -> NodeEntry {
         let nodes = try await device.state.ownNodes()
         let claimed = try await device.state.store.read { try ClaimFlow.claimed(in: $0) }
         let entries = nodes.map(\.entry) + [claimed].compactMap(\.self)
-        let matches = entries.filter { node in
-            node.addresses.contains(name)
-                || (name.count >= 4 && Hex.encode(node.noise.bytes).hasPrefix(name.lowercased()))
+        // The board that has taken the place of another may be called the same.
+        let retired = Set(nodes.filter(\.isRetired).map(\.entry.noise))
+        let names = try await device.state.store.read { connection in
+            try entries.map { try NodeNames.name(of: $0.noise, in: connection) }
         }
+        let matches = zip(entries, names).filter { node, known in
+            (known == name && !retired.contains(node.noise)) || node.addresses.contains(name)
+                || (name.count >= 4 && Hex.encode(node.noise.bytes).hasPrefix(name.lowercased()))
+        }.map(\.0)
         guard matches.count == 1, let only = matches.first else {
             throw DeviceError.unknownNode(name, known: nodes.compactMap { $0.entry.addresses.first })
         }

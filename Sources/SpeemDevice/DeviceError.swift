@@ -22,6 +22,9 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
     case ambiguousDevice(String, ids: [String])
     /// No own node has this address or key.
     case unknownNode(String, known: [String])
+    /// No file was written for a node of this name, or it was taken already.
+    case unknownProvision(String)
+    case nodeNameTaken(String)
     /// The contact's roster lists no node.
     case contactWithoutNode(String)
     /// No message has this id.
@@ -66,6 +69,8 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         case .unknownDevice(let name, _): "there is no device \"\(name)\""
         case .ambiguousDevice(let name, _): "several devices are called \"\(name)\""
         case .unknownNode(let name, _): "there is no node \"\(name)\""
+        case .unknownProvision(let name): "no node \"\(name)\" is waited for"
+        case .nodeNameTaken(let name): "a node \"\(name)\" is waited for already"
         case .contactWithoutNode(let name): "\"\(name)\" has no node"
         case .unknownMessage(let id): "there is no message \"\(id)\""
         case .unknownContact(let name, _): "there is no contact \"\(name)\""
@@ -102,6 +107,8 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         case .unknownDevice(_, let known): known.isEmpty ? nil : "the devices are: " + known.joined(separator: ", ")
         case .ambiguousDevice(_, let ids): "name one by the beginning of its id: " + ids.joined(separator: ", ")
         case .unknownNode(_, let known): known.isEmpty ? nil : "the nodes are: " + known.joined(separator: ", ")
+        case .unknownProvision: "speem nodes lists the account's nodes, and those that are waited for"
+        case .nodeNameTaken(let name): "choose another name, or speem node config --cancel \(name)"
         case .contactBlocked(let name): "speem contacts unblock \(name)"
         case .contactWithoutNode: "it can be reached again when it has taken one"
         case .unknownMessage: "speem sent --ids and speem outbox list them"

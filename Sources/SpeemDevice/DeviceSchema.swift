@@ -56,6 +56,20 @@ enum DeviceSchema {
             sent INTEGER NOT NULL DEFAULT 0
         ) STRICT
         """,
+        // Nodes that a file has promised to this account, and that were not found yet. node: the entry by which they are
+        // recognised until then; expires: Unix seconds; replaces, lost: as in a claim, by the node's key. problem: why the last
+        // attempt failed, where the node was there.
+        """
+        CREATE TABLE provision (
+            name TEXT PRIMARY KEY,
+            secret BLOB NOT NULL UNIQUE,
+            node BLOB NOT NULL,
+            expires INTEGER NOT NULL,
+            one_time INTEGER REFERENCES initiator (id) ON DELETE SET NULL,
+            replaces BLOB, lost INTEGER NOT NULL DEFAULT 0,
+            problem TEXT
+        ) STRICT, WITHOUT ROWID
+        """,
         // What is known of the account's nodes. node: the entry, of one that is not listed any more, too: it is drained as long
         // as it answers. prekeys: the epoch of the signed prekey that it is known to have. grants: the digest of its grants when
         // they were the same as here; grants_version: of those here, then. invites_due: it has lost the invites that were made

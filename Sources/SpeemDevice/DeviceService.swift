@@ -49,6 +49,9 @@ public struct DeviceService: Service {
         (try? await device.state.store.read { try $0.commitNumber() }) != nil
     }
 
+    /// Takes what a running device can of a changed configuration: how long it waits before it tries again.
+    public func reload(_ config: Config) { device.poll = .seconds(config.poll) }
+
     /// Serves until a graceful shutdown, then closes the store.
     ///
     /// - Throws: the failure of the store, after which only a new start helps.
@@ -59,7 +62,7 @@ public struct DeviceService: Service {
             try await cancelWhenGracefulShutdown {
                 try await withThrowingDiscardingTaskGroup { group in
                     group.addTask { await control.run() }
-                    group.addTask { await BackgroundWork(device: device, poll: device.poll).run() }
+                    group.addTask { await BackgroundWork(device: device).run() }
                     group.addTask { try await listener?.run() }
                     group.addTask { await followNeighbours() }
                     group.addTask {
@@ -68,6 +71,7 @@ public struct DeviceService: Service {
                             onNetworkChange: {
                                 await device.connections.networkChanged()
                                 device.retryAll.notify()
+                                device.provisionsChanged.notify()
                             }, onFound: { await found($0) })
                     }
                     group.addTask { for await failure in store.failure { throw failure } }
@@ -108,6 +112,7 @@ public struct DeviceService: Service {
     private func found(_ neighbours: [Neighbour]) async {
         await device.connections.forgetFailures()
         device.retryAll.notify()
+        device.provisionsChanged.notify()
         do {
             let own = try await device.state.store.read { try ContactRows.own(in: $0).id }
             // Side by side: one whose node hangs holds up nobody who is here.

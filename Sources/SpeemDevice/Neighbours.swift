@@ -6,6 +6,8 @@ import SpeemStore
 /// Somebody whom this device can recognise on a network.
 enum Neighbour: Sendable, Hashable {
     case ownNode
+    /// A node that a file has promised to this account.
+    case provisionedNode(name: String)
     case ownDevice(DeviceID)
     case contactsNode(Int64)
     case contactsDevice(Int64, DeviceID)
@@ -13,7 +15,7 @@ enum Neighbour: Sendable, Hashable {
     /// The contact for whom something may be waiting; own devices are a contact of a kind.
     func contact(own: Int64) -> Int64? {
         switch self {
-        case .ownNode: nil
+        case .ownNode, .provisionedNode: nil
         case .ownDevice: own
         case .contactsNode(let contact), .contactsDevice(let contact, _): contact
         }
@@ -30,6 +32,12 @@ struct Neighbours: Sendable {
 
     static func load(state: DeviceState, in connection: Connection) throws -> Neighbours {
         var result = Neighbours()
+        for provision in try ProvisionRows.all(in: connection) {
+            let keys = ProvisionKeys(secret: provision.secret)
+            guard let key = EndpointKey(keys.discovery) else { continue }
+            result.keys[keys.node.publicKey.bytes] = key
+            result.who[keys.node.publicKey.bytes] = .provisionedNode(name: provision.name)
+        }
         if let own = try DiscoveryRows.own(in: connection) {
             let roster = try OwnRoster.load(account: state.account, in: connection)
             for node in roster.nodes { result.add(node.noise.bytes, own, .ownNode) }

@@ -18,14 +18,17 @@ enum NodeLook: Sendable {
 
     /// For the control socket; the names are stable.
     ///
-    /// - Parameter names: of the account's devices, by their ids.
-    func json(of node: OwnNode, isHome: Bool, names: [[UInt8]: String]) -> JSON {
+    /// - Parameters:
+    ///   - name: what its owner calls it.
+    ///   - names: of the account's devices, by their ids.
+    func json(of node: OwnNode, name: String?, isHome: Bool, names: [[UInt8]: String]) -> JSON {
         var members: [String: JSON] = [
             "node_key": .string(Hex.encode(node.entry.noise.bytes)),
             "addresses": .array(node.entry.addresses.map { .string($0) }),
             "home": .bool(isHome && !node.isRetired), "retired": .bool(node.isRetired),
             "commits": .integer(node.commitNumber),
         ]
+        members["name"] = name.map { .string($0) }
         if let epoch = node.epoch { members["epoch"] = .string(Hex.encode(epoch)) }
         switch self {
         case .state(let state):

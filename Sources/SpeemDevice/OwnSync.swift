@@ -195,7 +195,7 @@ struct OwnSync: Sendable {
             try ContactRemoval(state: state).apply(removed: account, in: connection)
         case .contactBlocked(let account):
             try ContactRemoval(state: state).apply(blocked: account, register.value == [1], in: connection)
-        case .deviceName, .setting: break
+        case .deviceName, .nodeName, .setting: break
         }
     }
 

@@ -11,6 +11,7 @@ public struct Finding: Sendable, Equatable {
         case multicast = "multicast"
         case clock = "clock"
         case node = "node"
+        case provision = "provision"
         case disk = "disk"
         case keyFile = "key_file"
 
@@ -24,6 +25,7 @@ public struct Finding: Sendable, Equatable {
             case .multicast: "multicast"
             case .clock: "clock synchronised"
             case .node: "node reachable"
+            case .provision: "provision"
             case .disk: "disk space"
             case .keyFile: "key file"
             }

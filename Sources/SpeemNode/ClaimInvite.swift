@@ -5,9 +5,9 @@ import SpeemTransport
 
 /// The claim window: an unowned node shows a new invite at each start, and whoever takes it first owns the node.
 enum ClaimInvite {
-    /// Makes the invite; nil when the node is owned.
+    /// Makes the invite; nil when the node is owned, or waits for the devices of an account.
     static func open(state: NodeState, addresses: [String], lifetime: Int64) async throws -> Invite? {
-        guard state.account == nil else { return nil }
+        guard state.account == nil, state.provision == nil else { return nil }
         let secret = state.random.secret(Invite.secretLength)
         let keys = InviteKeys(secret: secret)
         let clock = state.clock

@@ -87,6 +87,8 @@ public enum NodeError: Error, Equatable, Sendable, CustomStringConvertible {
     case inconsistentStore(String)
     /// The store is not new, and holds no identity.
     case identityMissing
+    /// The account key or the secret of [provision] is none.
+    case badProvision
     /// The process may not open as many files as its connections can need.
     case tooFewFiles(needed: Int, allowed: Int)
 
@@ -95,6 +97,8 @@ public enum NodeError: Error, Equatable, Sendable, CustomStringConvertible {
         case .inconsistentStore(let words): "the node's store is inconsistent: \(words)"
         case .identityMissing:
             "the store holds no node identity, although it is not new; no new one is made in its place"
+        case .badProvision:
+            "the lines of [provision] in the configuration are damaged: copy the file that speem node config wrote again"
         case .tooFewFiles(let needed, let allowed):
             "the connections of [limits] can need \(needed) open files, and this process may open \(allowed): "
                 + "lower 'connections', or raise the limit (ulimit -n; LimitNOFILE= of systemd)"

@@ -27,12 +27,19 @@ final class NodeAccess: AccessTable {
         /// second one first, and a withdrawn grant must not come back by that.
         var gone: Set<Int64> = []
         var digest: (version: UInt64, bytes: [UInt8])?
+        var temporaryStaticKey: X25519.PrivateKey?
     }
 
     private let table = Mutex(Table())
 
     func grant(for initiatorKey: X25519.PublicKey) -> AccessGrant? {
         table.withLock { $0.byKey[initiatorKey.bytes]?.grant }
+    }
+
+    /// That of a provisioned node, until somebody owns it.
+    var temporaryStaticKey: X25519.PrivateKey? {
+        get { table.withLock { $0.temporaryStaticKey } }
+        set { table.withLock { $0.temporaryStaticKey = newValue } }
     }
 
     func admit(_ grant: AccessGrant, counter: UInt64) -> Bool {

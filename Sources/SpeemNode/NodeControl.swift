@@ -27,6 +27,7 @@ struct NodeControl: ControlHandler {
     }
 
     private func invite() async throws -> JSON {
+        try await requireNoProvision()
         guard let invite = try await claim() else {
             throw ControlError(
                 code: 1, message: "the node is owned", hint: "contact invites are made on a device: speem invite")
@@ -39,6 +40,7 @@ struct NodeControl: ControlHandler {
 
     /// Opens the window for claims over the network, whatever has closed it.
     private func claimCode() async throws -> JSON {
+        try await requireNoProvision()
         guard let networkClaim = requests.networkClaim else {
             throw ControlError(
                 code: 1, message: "this node cannot be claimed over the network: the configuration says so",
@@ -53,12 +55,32 @@ struct NodeControl: ControlHandler {
         ])
     }
 
+    /// A file has promised the node to an account: it has no invite to give away.
+    private func requireNoProvision() async throws {
+        switch try await requests.state.provisionState() {
+        case nil: break
+        case .waiting:
+            throw ControlError(
+                code: 1, message: "the node waits for a device of the account that its configuration names",
+                hint:
+                    "run speem on that device, on this network or where it reaches the node; speem nodes there shows it"
+            )
+        case .expired:
+            throw ControlError(
+                code: 1, message: "nobody has come in time for the node that the configuration has promised",
+                hint: "make a new file on a device: speem node config; or begin anew with an empty data folder")
+        }
+    }
+
     private func status() async throws -> JSON {
         var result = try await requests.report().json
         result["role"] = .string("node")
         result["node_key"] = .string(Hex.encode(requests.state.noiseKey.publicKey.bytes))
         result["addresses"] = .array(addresses.map { .string($0) })
         result["listening"] = .array(listening.map { .string($0) })
+        if let provision = try await requests.state.provisionState() {
+            result["provision"] = .string(provision.rawValue)
+        }
         return .object(result)
     }
 }

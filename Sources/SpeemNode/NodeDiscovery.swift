@@ -101,9 +101,15 @@ final class NodeDiscovery: Sendable {
     /// Says that this node is here, to those who can recognise it.
     func announce() {
         let isOwned = state.account != nil
-        let port = isOwned ? port.withLock { $0 } : claimPort.withLock { $0 }
-        let audience: Publication.Audience? =
-            isOwned ? state.discoveryKey.map { .holders(of: $0) } : .everybody
+        let audience: Publication.Audience?
+        let port: UInt16
+        if let provision = state.provision {
+            (audience, port) = (.holders(of: provision.discoveryKey), self.port.withLock { $0 })
+        } else if isOwned {
+            (audience, port) = (state.discoveryKey.map { .holders(of: $0) }, self.port.withLock { $0 })
+        } else {
+            (audience, port) = (.everybody, claimPort.withLock { $0 })
+        }
         discovery?.publish(port == 0 ? nil : audience.map { Publication($0, port: port) })
     }
 

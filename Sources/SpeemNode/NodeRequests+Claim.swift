@@ -32,8 +32,15 @@ extension NodeRequests {
         } catch {
             throw Refused(.rosterRefused, "\(error)")
         }
-        guard roster.device(device) != nil, roster.nodes.contains(where: { $0.noise == state.noiseKey.publicKey })
+        guard let listed = roster.device(device), roster.nodes.contains(where: { $0.noise == state.noiseKey.publicKey })
         else { throw Refused(.rosterRefused, "the roster does not list this device and this node") }
+        let proof = ClaimProof(
+            node: state.noiseKey.publicKey, head: roster.head, device: device, initiatorKey: key,
+            preSharedKey: preSharedKey,
+            recovery: recovery.map { ([UInt8]($0.initiatorKey), SecretBytes($0.preSharedKey)) })
+        guard proof.isSigned([UInt8](claim.signature), by: listed) else {
+            throw Refused(.notAllowed, "the claim is not signed by its device")
+        }
         let clock = state.clock
         let grant = peer.grant.id
         let change = try await state.write { [mailboxes = state.mailboxes] connection -> AccessChange in
@@ -51,6 +58,11 @@ extension NodeRequests {
                 try row.optionalBlob(0)
             }
             guard account == .some(.none) else { throw Refused(.alreadyOwned, "the node belongs to somebody") }
+            // Whoever has read the file can knock; only the account it names is let in.
+            if let provision = try NodeProvision.find(in: connection), provision.account != roster.account {
+                throw Refused(.alreadyOwned, "the node waits for another account")
+            }
+            try NodeProvision.delete(in: connection)
             try connection.execute("UPDATE node SET account = ?", .blob(roster.account.bytes))
             for entry in roster.entries { try RosterRows.insert(entry, in: connection) }
             let entry = try AccessRows.insert(
@@ -72,12 +84,25 @@ extension NodeRequests {
             return change
         }
         if !change.inserted.isEmpty {
+            let wasPromised = state.provision != nil
             state.claimed(by: roster.account)
             discovery.announce()
             state.access.apply(change)
             await networkClaim?.close()
-            state.logger.notice("the node was claimed")
+            if wasPromised {
+                state.logger.notice(
+                    "the node was claimed by the account that its file has promised it to; the secret in the file is worthless now: delete the lines of [provision]"
+                )
+            } else {
+                state.logger.notice("the node was claimed")
+            }
         }
         return .with { $0.claimed = .with { $0.nodeEpoch = Data(state.epoch) } }
+    }
+
+    /// Which key is the node's own, and where it is: for whoever has come under the key of a provision.
+    func identify() throws -> WireResponse {
+        let node = try NodeEntry(noise: state.noiseKey.publicKey, addresses: server.addresses)
+        return .with { $0.nodeIdentity = .with { $0.node = Data(node.encoded) } }
     }
 }

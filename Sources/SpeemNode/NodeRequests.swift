@@ -103,7 +103,7 @@ struct NodeRequests: PeerHandler {
         case .outboxList(let list): try await listOutbox(list, device)
         case .outboxAcknowledge(let acknowledge): try await acknowledgeOutbox(acknowledge, device)
         case .discoverySet(let set): try await setDiscoveryKey(set)
-        case .redeem, .routeRegister, nil: notAllowed
+        case .redeem, .routeRegister, .nodeIdentify, nil: notAllowed
         }
     }
 
@@ -119,7 +119,7 @@ struct NodeRequests: PeerHandler {
         case .ping: .with { $0.pong = WirePong() }
         case .drain, .acknowledge, .rosterAppend, .prekeyUpload, .redeem, .claim, .nodeStatus, .grantRevoke,
             .grantList, .grantPut, .nodeReset, .routeAdd, .routeRemove, .outboxPut, .outboxList,
-            .outboxAcknowledge, .discoverySet, nil:
+            .outboxAcknowledge, .discoverySet, .nodeIdentify, nil:
             notAllowed
         }
     }
@@ -132,7 +132,7 @@ struct NodeRequests: PeerHandler {
         case .ping: .with { $0.pong = WirePong() }
         case .drain, .acknowledge, .rosterFetch, .rosterAppend, .prekeyUpload, .prekeyTake, .inviteRegister, .redeem,
             .claim, .nodeStatus, .grantRevoke, .grantList, .grantPut, .nodeReset, .routeRegister, .routeAdd,
-            .routeRemove, .outboxPut, .outboxList, .outboxAcknowledge, .discoverySet, nil:
+            .routeRemove, .outboxPut, .outboxList, .outboxAcknowledge, .discoverySet, .nodeIdentify, nil:
             notAllowed
         }
     }
@@ -144,7 +144,7 @@ struct NodeRequests: PeerHandler {
         case .ping: .with { $0.pong = WirePong() }
         case .deposit, .drain, .acknowledge, .prekeyUpload, .prekeyTake, .inviteRegister, .redeem, .claim,
             .nodeStatus, .grantRevoke, .grantList, .grantPut, .nodeReset, .routeRegister, .routeAdd, .routeRemove,
-            .outboxPut, .outboxList, .outboxAcknowledge, .discoverySet, nil:
+            .outboxPut, .outboxList, .outboxAcknowledge, .discoverySet, .nodeIdentify, nil:
             notAllowed
         }
     }
@@ -152,6 +152,7 @@ struct NodeRequests: PeerHandler {
     private func answer(_ request: WireRequest, invite kind: InviteKind, _ peer: Peer) async throws -> WireResponse {
         switch (kind, request.kind) {
         case (.claim, .claim(let claim)): return try await self.claim(claim, peer)
+        case (.claim, .nodeIdentify): return try identify()
         case (.contact, .redeem(let redeem)), (.link, .redeem(let redeem)), (.sibling, .redeem(let redeem)):
             return try await self.redeem(redeem, kind, peer)
         case (.contact, .rosterFetch(let fetch)), (.link, .rosterFetch(let fetch)),

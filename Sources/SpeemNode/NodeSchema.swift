@@ -18,6 +18,18 @@ enum NodeSchema {
                     discovery_key BLOB
                 ) STRICT
                 """)
+            // What a file has promised this node to, until a device of that account has come. node_key: the static key that it
+            // answers to meanwhile, beside its own. access_id: what opens it; the row may have expired and be gone.
+            try connection.execute(
+                """
+                CREATE TABLE provision (
+                    id INTEGER PRIMARY KEY CHECK (id = 1),
+                    account BLOB NOT NULL,
+                    node_key BLOB NOT NULL,
+                    discovery_key BLOB NOT NULL,
+                    access_id INTEGER NOT NULL
+                ) STRICT
+                """)
             try connection.execute(
                 "CREATE TABLE roster_entry (sequence INTEGER PRIMARY KEY, encoded BLOB NOT NULL) STRICT")
             // Who deposits: the owner in row 1, and each contact. name: the same at all nodes of the owner.

@@ -15,8 +15,10 @@ public struct NodeService: Service {
     public struct Announcement: Sendable {
         /// Where the node listens.
         public let addresses: [String]
-        /// Present while nobody owns the node.
+        /// Present while nobody owns the node, and no file has promised it to anybody.
         public let claim: Invite?
+        /// The account that a file has promised the node to, until one of its devices comes.
+        public let owner: AccountPublicKey?
         /// Present while nobody owns the node, and it can be claimed over the network.
         public let networkClaim: NetworkClaim?
 
@@ -52,8 +54,7 @@ public struct NodeService: Service {
         _ config: Config, logger: Logger, clock: any ClockSource, fileSystem: any FileSystem,
         forwarding: Forwarder.Settings = Forwarder.Settings()
     ) async throws -> NodeService {
-        try FileLimit.raise(
-            for: config.connections + 2 * config.listen.count + Forwarder.connectionLimit + ClaimServer.descriptors)
+        try raiseFileLimit(config)
         let store = try await NodeState.openStore(
             folder: config.dataFolder, keyPath: config.keyFile, fileSystem: fileSystem)
         if store.report.droppedFrames > 0 {
@@ -76,11 +77,17 @@ public struct NodeService: Service {
         _ config: Config, store: Store, group: MultiThreadedEventLoopGroup, logger: Logger, clock: any ClockSource,
         forwarding: Forwarder.Settings
     ) async throws -> NodeService {
-        let quota = Quota(
-            total: config.mailboxQuota, perContact: config.mailboxQuotaPerContact, own: config.mailboxQuotaOwn)
         let state = try await NodeState.load(
-            store: store, mailboxes: Mailboxes(quota: quota, maxAge: config.mailboxMaxAge), clock: clock,
+            store: store, mailboxes: Mailboxes(config), clock: clock,
             logger: logger)
+        if let provision = try Provision(config) {
+            try await NodeProvision.adopt(provision, state: state)
+            if state.account != nil {
+                logger.warning(
+                    "the secret of [provision] was used and is worthless now: delete the lines of [provision] from \(config.file)"
+                )
+            }
+        }
         let server = ServerReference()
         let subscriptions = Subscriptions(state: state)
         let allClears = AllClears(state: state, server: server)
@@ -91,16 +98,12 @@ public struct NodeService: Service {
                 state: state, subscriptions: subscriptions, allClears: allClears, group: group, settings: forwarding,
                 nearby: discovery.nearby),
             discovery: discovery,
-            networkClaim: config.claimNetwork
+            networkClaim: config.claimNetwork && state.provision == nil
                 ? NetworkClaim(config, state: state, group: group, logger: logger) { discovery.isClaimed(at: $0) }
                 : nil, server: server)
-        let limits = TransportLimits(
-            connections: config.connections, connectionsPerAddress: config.connectionsPerAddress,
-            connectionsPerGrant: config.connectionsPerGrant, handshakeTimeout: .seconds(config.handshakeTimeout),
-            idleTimeout: .seconds(config.idleTimeout))
         let transport = try await TransportServer.bind(
             addresses: config.listen.map { ($0.host, $0.port) }, staticKey: state.noiseKey, access: state.access,
-            handler: requests, limits: limits, group: group, logger: logger)
+            handler: requests, limits: TransportLimits(config), group: group, logger: logger)
         requests.server.set(transport)
         discovery.listens(at: transport.addresses)
         do {
@@ -119,6 +122,7 @@ public struct NodeService: Service {
         let state = requests.state
         let advertised = config.advertise.map(\.description)
         let addresses = advertised.isEmpty ? OwnAddresses.list(bound: server.addresses) : advertised
+        requests.server.addresses = addresses
         let lifetime = config.claimLifetime
         let claim = try await ClaimInvite.open(state: state, addresses: addresses, lifetime: lifetime)
         let offer = await offerClaim(claim, requests.networkClaim, logger: logger)
@@ -146,7 +150,7 @@ public struct NodeService: Service {
         return NodeService(
             server: server, control: control, requests: requests, metrics: metrics, group: group, logger: logger,
             announcement: Announcement(
-                addresses: server.addresses, claim: claim,
+                addresses: server.addresses, claim: claim, owner: state.provision?.account,
                 networkClaim: offer.map { Announcement.NetworkClaim(code: $0.code.text, addresses: $0.addresses) }))
     }
 
@@ -166,6 +170,22 @@ public struct NodeService: Service {
     /// Whether the store answers: without it the node is of no use.
     public func isAlive() async -> Bool {
         (try? await requests.state.store.read { try $0.commitNumber() }) != nil
+    }
+
+    private static func raiseFileLimit(_ config: Config) throws {
+        try FileLimit.raise(
+            for: config.connections + 2 * config.listen.count + Forwarder.connectionLimit + ClaimServer.descriptors)
+    }
+
+    /// Takes what a running node can of a changed configuration: quotas and limits. Connections that are open stay.
+    ///
+    /// - Throws: ``NodeError/tooFewFiles(needed:allowed:)``; then nothing was taken.
+    public func reload(_ config: Config) async throws {
+        try Self.raiseFileLimit(config)
+        requests.state.configured(Mailboxes(config))
+        server.configure(TransportLimits(config))
+        // There may be room now for those who wait for it.
+        await requests.allClears.spaceFreed()
     }
 
     /// Serves until a graceful shutdown, then says goodbye, and closes the store.
@@ -260,5 +280,23 @@ public struct NodeService: Service {
             }
             await state.running.sleep(seconds: Self.upkeepInterval)
         }
+    }
+}
+
+extension TransportLimits {
+    init(_ config: Config) {
+        self.init(
+            connections: config.connections, connectionsPerAddress: config.connectionsPerAddress,
+            connectionsPerGrant: config.connectionsPerGrant, handshakeTimeout: .seconds(config.handshakeTimeout),
+            idleTimeout: .seconds(config.idleTimeout))
+    }
+}
+
+extension Mailboxes {
+    init(_ config: Config) {
+        self.init(
+            quota: Quota(
+                total: config.mailboxQuota, perContact: config.mailboxQuotaPerContact, own: config.mailboxQuotaOwn),
+            maxAge: config.mailboxMaxAge)
     }
 }

@@ -12,7 +12,6 @@ final class NodeState: Sendable {
     let store: Store
     let noiseKey: X25519.PrivateKey
     let access: NodeAccess
-    let mailboxes: Mailboxes
     let running: RunningClock
     let random: SystemRandomSource
     let logger: Logger
@@ -25,6 +24,9 @@ final class NodeState: Sendable {
         var isRetired: Bool
         /// What the node is recognised by on its network; nil before a device has told.
         var discoveryKey: EndpointKey?
+        /// Whom a file has promised the node to; nil once somebody owns it.
+        var provision: NodeProvision?
+        var mailboxes: Mailboxes
         /// The turn of the change that the roster is known by.
         var rosterTurn: UInt64 = 0
     }
@@ -38,6 +40,9 @@ final class NodeState: Sendable {
     var account: AccountPublicKey? { mutable.withLock { $0.account } }
     /// 16 random bytes, made with the store and by every reset.
     var epoch: [UInt8] { mutable.withLock { $0.epoch } }
+    var provision: NodeProvision? { mutable.withLock { $0.provision } }
+    /// With the quotas as they are configured now.
+    var mailboxes: Mailboxes { mutable.withLock { $0.mailboxes } }
     /// Whether the owner's newest roster entry does not list this node: it takes in nothing then.
     var isRetired: Bool { mutable.withLock { $0.isRetired } }
 
@@ -77,6 +82,7 @@ final class NodeState: Sendable {
         let entries: [NodeAccess.Entry]
         let newest: RosterEntry?
         let discoveryKey: EndpointKey?
+        let provision: NodeProvision?
 
         init?(_ connection: Connection) throws {
             let row = try connection.first("SELECT noise_key, epoch, account, running, discovery_key FROM node") {
@@ -94,6 +100,7 @@ final class NodeState: Sendable {
             entries = try AccessRows.all(in: connection)
             newest = try RosterRows.newest(in: connection)
             discoveryKey = row.discovery.flatMap(EndpointKey.init)
+            provision = try NodeProvision.find(in: connection)
         }
     }
 
@@ -104,7 +111,6 @@ final class NodeState: Sendable {
         self.store = store
         noiseKey = loaded.noiseKey
         self.access = access
-        self.mailboxes = mailboxes
         self.running = running
         self.random = random
         self.logger = logger
@@ -113,7 +119,8 @@ final class NodeState: Sendable {
             Mutable(
                 epoch: loaded.epoch, account: loaded.account,
                 isRetired: loaded.newest.map { !$0.lists(node: ownKey) } ?? false,
-                discoveryKey: loaded.discoveryKey))
+                discoveryKey: loaded.discoveryKey, provision: loaded.provision, mailboxes: mailboxes))
+        access.temporaryStaticKey = loaded.provision?.nodeKey
     }
 
     var discoveryKey: EndpointKey? { mutable.withLock { $0.discoveryKey } }
@@ -122,7 +129,21 @@ final class NodeState: Sendable {
 
     func recognised(by key: EndpointKey) { mutable.withLock { $0.discoveryKey = key } }
 
-    func claimed(by account: AccountPublicKey) { mutable.withLock { $0.account = account } }
+    /// What the node answered to until then is gone.
+    func claimed(by account: AccountPublicKey) {
+        mutable.withLock { state in
+            state.account = account
+            state.provision = nil
+        }
+        access.temporaryStaticKey = nil
+    }
+
+    func provisioned(_ provision: NodeProvision) {
+        mutable.withLock { $0.provision = provision }
+        access.temporaryStaticKey = provision.nodeKey
+    }
+
+    func configured(_ mailboxes: Mailboxes) { mutable.withLock { $0.mailboxes = mailboxes } }
 
     /// The place of a transaction among all; asked for inside of it, where one runs after the other.
     func turn() -> UInt64 { turns.add(1, ordering: .relaxed).newValue }

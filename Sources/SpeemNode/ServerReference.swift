@@ -5,8 +5,15 @@ import Synchronization
 /// The server, which needs its handler before it exists.
 final class ServerReference: Sendable {
     private let server = Mutex<TransportServer?>(nil)
+    private let advertised = Mutex<[String]>([])
 
     func set(_ value: TransportServer) { server.withLock { $0 = value } }
+
+    /// What others are told to connect to, "host:port".
+    var addresses: [String] {
+        get { advertised.withLock { $0 } }
+        set { advertised.withLock { $0 = newValue } }
+    }
 
     var connections: Int { server.withLock { $0 }?.peerCount ?? 0 }
 

@@ -23,6 +23,8 @@ public enum Limits {
     public static let addresses = 8
     /// Bytes of an address.
     public static let addressBytes = 262
+    /// Bytes of an encoded node entry: a key behind its type, and its addresses behind their number and lengths.
+    public static let nodeEntryBytes = 34 + addresses * (2 + addressBytes)
     /// Grants in one request or answer: about 150 bytes each.
     public static let grants = 512
     /// Withdrawn keys in one request or answer.

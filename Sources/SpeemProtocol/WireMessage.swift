@@ -110,6 +110,7 @@ extension WireResponse: WireMessage {
         case .outboxPage(let page):
             try limit(page.items.count, Limits.outboxItems, "outbox_page.items")
             for item in page.items { try item.check() }
+        case .nodeIdentity(let identity): try limit(identity.node, Limits.nodeEntryBytes, "node_identity.node")
         // Nothing in them has a length.
         case .acknowledged, .prekeyUploaded, .inviteRegistered, .redeemed, .pong, .grantRevoked, .grantsPut,
             .routeRegistered, .routeAdded, .routeRemoved, .outboxTaken, .outboxAcknowledged, .discoveryWasSet:

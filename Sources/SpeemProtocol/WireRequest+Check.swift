@@ -22,6 +22,7 @@ extension WireRequest: WireMessage {
             try length(claim.device, 16, "claim.device")
             try length(claim.preSharedKey, 32, "claim.pre_shared_key")
             try checkChain(claim.roster, "claim.roster")
+            try length(claim.signature, 64, "claim.signature")
             if claim.hasRecovery { try claim.recovery.check() }
         case .grantRevoke(let revoke): try length(revoke.initiatorKey, 32, "grant_revoke.initiator_key")
         case .rosterAppend(let append):
@@ -51,7 +52,7 @@ extension WireRequest: WireMessage {
             try limit(acknowledge.items.count, Limits.acknowledgeCount, "outbox_acknowledge.items")
             for item in acknowledge.items { try length(item, 16, "outbox_acknowledge.items") }
         case .discoverySet(let set): try length(set.key, 32, "discovery_set.key")
-        case .drain, .rosterFetch, .nodeStatus, .ping: break
+        case .drain, .rosterFetch, .nodeStatus, .ping, .nodeIdentify: break
         }
     }
 }

@@ -1,3 +1,4 @@
+public import SpeemCrypto
 public import SpeemIdentity
 
 /// What a register is about. Encoded as a kind byte and the kind's own bytes.
@@ -12,6 +13,8 @@ public enum RegisterKey: Sendable, Hashable {
     case contactRemoved(AccountPublicKey)
     /// 1 when the person wants to hear nothing of the contact, else 0.
     case contactBlocked(AccountPublicKey)
+    /// What the person calls a node of the account, by its Noise key. For own devices only.
+    case nodeName(X25519.PublicKey)
     /// A setting of the account, by its name: lower-case ASCII letters, digits and "_".
     case setting(String)
 
@@ -25,6 +28,7 @@ public enum RegisterKey: Sendable, Hashable {
         case contactRemoved = 4
         case setting = 5
         case contactBlocked = 6
+        case nodeName = 7
     }
 
     public var encoded: [UInt8] {
@@ -34,6 +38,7 @@ public enum RegisterKey: Sendable, Hashable {
         case .contactVerified(let account): [Kind.contactVerified.rawValue] + account.bytes
         case .contactRemoved(let account): [Kind.contactRemoved.rawValue] + account.bytes
         case .contactBlocked(let account): [Kind.contactBlocked.rawValue] + account.bytes
+        case .nodeName(let node): [Kind.nodeName.rawValue] + node.bytes
         case .setting(let name): [Kind.setting.rawValue] + Array(name.utf8)
         }
     }
@@ -54,6 +59,9 @@ public enum RegisterKey: Sendable, Hashable {
             case .contactBlocked: self = .contactBlocked(account)
             default: self = .contactRemoved(account)
             }
+        case .nodeName:
+            guard let node = try? X25519.PublicKey(rest) else { return nil }
+            self = .nodeName(node)
         case .setting:
             guard (1...Self.maxSettingBytes).contains(rest.count), rest.allSatisfy(Self.isSettingByte) else {
                 return nil

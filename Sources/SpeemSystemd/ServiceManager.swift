@@ -58,6 +58,13 @@ public struct ServiceManager: Sendable, Equatable {
         ServiceManager(environment: { name in getenv(name).map { String(cString: $0) } }, process: getpid())
     }
 
+    /// The steady clock as it is told when a reload begins, in microseconds.
+    public static var monotonicMicroseconds: UInt64 {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        return UInt64(max(now.tv_sec, 0)) * 1_000_000 + UInt64(max(now.tv_nsec, 0)) / 1000
+    }
+
     private static let maxPath = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
 
     /// Tells it; in vain where it is gone, which is no reason to stop.

@@ -21,4 +21,11 @@ public protocol AccessTable: Sendable {
     /// Whether `counter` is above all that this grant has shown before; remembers it then. A recorded first message,
     /// sent again, fails here.
     func admit(_ grant: AccessGrant, counter: UInt64) -> Bool
+
+    /// A second static key that the responder answers to for now; it is tried where a first message is not for the first.
+    var temporaryStaticKey: X25519.PrivateKey? { get }
+}
+
+extension AccessTable {
+    public var temporaryStaticKey: X25519.PrivateKey? { nil }
 }

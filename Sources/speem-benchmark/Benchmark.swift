@@ -214,9 +214,13 @@ enum Benchmark {
             credentials: NodeCredentials(
                 initiatorKey: keys.initiatorKey, preSharedKey: keys.preSharedKey, nodeKey: invite.node.noise),
             counter: 1)
+        let proof = ClaimProof(
+            node: invite.node.noise, head: genesis.head, device: devices[0].entry.id,
+            initiatorKey: permanent.publicKey.bytes, preSharedKey: preSharedKey, recovery: nil)
         _ = try await claiming.request(
             .with {
                 $0.claim = .with {
+                    $0.signature = Data(proof.signed(by: devices[0]))
                     $0.initiatorKey = Data(permanent.publicKey.bytes)
                     $0.roster = [Data(genesis.encoded)]
                     $0.device = Data(devices[0].entry.id.bytes)

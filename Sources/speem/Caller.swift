@@ -83,9 +83,13 @@ actor Caller {
 enum Logs {
     /// A logger of the configuration's level; a command without a daemon logs warnings at the most.
     static func make(_ config: Config, daemon: Bool = false) -> Logger {
-        var logger = Logger(label: "speem") { StreamLogHandler.standardError(label: $0) }
-        let level = Logger.Level(rawValue: config.logLevel) ?? .info
-        logger.logLevel = daemon ? level : max(level, .warning)
-        return logger
+        let level = LogLevel(config)
+        if !daemon { level.value = max(level.value, .warning) }
+        return make(level)
+    }
+
+    /// A logger whose level may change.
+    static func make(_ level: LogLevel) -> Logger {
+        Logger(label: "speem") { SharedLevelHandler(StreamLogHandler.standardError(label: $0), level) }
     }
 }

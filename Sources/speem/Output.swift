@@ -11,6 +11,9 @@ enum Output {
     /// A line of the result. When nobody reads it any more the program ends.
     static func line(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
 
+    /// A result that has its own line ends.
+    static func raw(_ text: String) { write(text, to: STDOUT_FILENO) }
+
     /// A line about what happens, for people.
     static func note(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
 

@@ -32,7 +32,8 @@ struct Speem: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, InitCommand.self, InviteCommand.self, AcceptCommand.self, ContactsCommand.self,
             VerifyCommand.self, SendCommand.self, InboxCommand.self, SentCommand.self, OutboxCommand.self,
-            WhyCommand.self, DeleteCommand.self, DevicesCommand.self, NodesCommand.self, SettingsCommand.self,
+            WhyCommand.self, DeleteCommand.self, DevicesCommand.self, NodesCommand.self, NodeCommand.self,
+            SettingsCommand.self,
             NearbyCommand.self, RecoverCommand.self, ClaimCodeCommand.self, StatusCommand.self, DoctorCommand.self,
             ConfigCommand.self, VersionCommand.self,
         ])

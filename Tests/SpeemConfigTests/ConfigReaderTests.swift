@@ -121,7 +121,8 @@ struct ConfigReaderTests {
             ("[name]", "'name' is a key: write name = value before the first [table]"),
             (
                 "[network]",
-                "the tables are [listen], [mailbox], [claim], [limits], [discovery], [store], [control], [metrics], [log]"
+                "the tables are [listen], [mailbox], [claim], [provision], [limits], [discovery], [store], [control], "
+                    + "[metrics], [log]"
             ),
         ])
     func unknownTables(text: String, hint: String) {

@@ -51,7 +51,8 @@ struct SchemaTests {
         for setting in Schema.settings {
             switch setting.kind {
             case .role(let field): fields.append(field)
-            case .choice(let field, _, _), .text(let field, _, _), .path(let field, _, _): fields.append(field)
+            case .choice(let field, _, _), .text(let field, _, _), .hex(let field, _, _), .path(let field, _, _):
+                fields.append(field)
             case .size(let field, _, _): fields.append(field)
             case .duration(let field, _, _): fields.append(field)
             case .count(let field, _, _): fields.append(field)
@@ -71,7 +72,7 @@ struct SchemaTests {
     func roles() {
         #expect(
             Schema.tables(for: .node) == [
-                .listen, .mailbox, .claim, .limits, .discovery, .store, .control, .metrics, .log,
+                .listen, .mailbox, .claim, .provision, .limits, .discovery, .store, .control, .metrics, .log,
             ])
         #expect(Schema.tables(for: .device) == [.invite, .device, .discovery, .store, .control, .log])
         #expect(Schema.tables(for: nil) == Setting.Table.allCases.filter { $0 != .top })

@@ -120,7 +120,8 @@ struct OutboxStoryTests {
                         _ = try outgoing.queueText("\(number) " + text, to: bob, now: 0, in: connection)
                     }
                 }
-                let work = Task { await BackgroundWork(device: device, poll: .seconds(3600)).run() }
+                device.poll = .seconds(3600)
+                let work = Task { await BackgroundWork(device: device).run() }
                 func troubles() async throws -> [String] {
                     try await device.state.store.read { try WayRows.unstored(in: $0) }.compactMap(\.trouble)
                 }

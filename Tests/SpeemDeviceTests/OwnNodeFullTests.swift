@@ -26,7 +26,8 @@ struct OwnNodeFullTests {
             try await phone.sync()
             try await pair.bob.open { device in
                 let cleared = device.retryAll.subscribe()
-                let work = Task { await BackgroundWork(device: device, poll: .seconds(3600)).run() }
+                device.poll = .seconds(3600)
+                let work = Task { await BackgroundWork(device: device).run() }
                 let state = device.state
                 let own = try await state.store.write { connection in
                     let account = try #require(try ContactRows.all(in: connection).first).account

@@ -50,6 +50,7 @@ actor TestNode {
     private let port: UInt16
     private let advertise: String
     private let limits: String
+    private var tables = ""
     private var services: ServiceGroup?
     private var running: Task<Void, any Error>?
     private(set) var claim: Invite?
@@ -80,6 +81,7 @@ actor TestNode {
             \(limits)
             [discovery]
             mode = "off"
+            \(tables)
             """
         return try Config.parse(Array(text.utf8), file: folder.path + ".toml", home: nil)
     }
@@ -93,6 +95,12 @@ actor TestNode {
         services = group
         running = Task { try await group.run() }
     }
+
+    /// Further tables of the configuration, from the next start on.
+    func configure(_ tables: String) { self.tables = tables }
+
+    /// Another card in the same board.
+    func erase() throws { try FileManager.default.removeItem(atPath: folder.path) }
 
     /// How an address of an invite or a roster names it.
     var name: String { advertise }

@@ -27,9 +27,7 @@ struct Home: Sendable {
         node = invite.node
         let entries = try chain?(invite.node) ?? owner.roster(invite.node).entries
         genesis = try #require(entries.first)
-        var request = try claim(owner, invite.node)
-        request.claim.roster = entries.map { Data($0.encoded) }
-        if let recovery { request.claim.recovery = recovery }
+        let request = try claim(owner, invite.node, chain: entries, recovery: recovery)
         let keys = InviteKeys(secret: invite.secret)
         let address = service.announcement.addresses[0]
         let oneTime = try await SpeemNodeTests.connect(

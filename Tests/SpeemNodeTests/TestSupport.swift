@@ -127,14 +127,28 @@ func connect(
         counter: counters.add(1, ordering: .relaxed).newValue)
 }
 
-func claim(_ owner: TestOwner, _ node: NodeEntry, key: X25519.PrivateKey? = nil) throws -> WireRequest {
-    let roster = try owner.roster(node)
+/// A claim of a node; the chain is one entry that lists it, where none is given.
+///
+/// - Parameter signer: another device than the owner's.
+func claim(
+    _ owner: TestOwner, _ node: NodeEntry, chain: [RosterEntry]? = nil, key: X25519.PrivateKey? = nil,
+    recovery: WireGrant? = nil, signer: DeviceKeys? = nil
+) throws -> WireRequest {
+    let entries = try chain ?? owner.roster(node).entries
+    let key = (key ?? owner.key).publicKey.bytes
+    let head = entries.last?.head
+    let proof = try ClaimProof(
+        node: node.noise, head: head ?? RosterHead([UInt8](repeating: 0, count: RosterHead.length)),
+        device: owner.device.entry.id, initiatorKey: key, preSharedKey: owner.preSharedKey,
+        recovery: recovery.map { ([UInt8]($0.initiatorKey), SecretBytes($0.preSharedKey)) })
     return .with {
         $0.claim = .with {
-            $0.initiatorKey = Data((key ?? owner.key).publicKey.bytes)
-            $0.roster = roster.entries.map { Data($0.encoded) }
+            $0.signature = Data(proof.signed(by: signer ?? owner.device))
+            $0.initiatorKey = Data(key)
+            $0.roster = entries.map { Data($0.encoded) }
             $0.device = owner.id
             $0.preSharedKey = Data(owner.preSharedKey.exposedCopy())
+            if let recovery { $0.recovery = recovery }
         }
     }
 }

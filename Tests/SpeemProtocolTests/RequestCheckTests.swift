@@ -81,6 +81,18 @@ import Testing
         }
     }
 
+    @Test(arguments: [0, 63, 65])
+    func aClaimIsSigned(count: Int) {
+        let claim = WireClaim.with {
+            $0.initiatorKey = key
+            $0.preSharedKey = key
+            $0.device = device
+            $0.signature = Data(count: count)
+        }
+        #expect(
+            refusal(of: .claim(claim)) == .wrongLength(field: "claim.signature", expected: 64, actual: count))
+    }
+
     @Test func anEnvelopeHasLimits() {
         #expect(
             refusal(of: .deposit(deposit(header: Limits.headerBytes + 1)))
@@ -146,6 +158,7 @@ import Testing
                 $0.initiatorKey = key
                 $0.preSharedKey = key
                 $0.device = device
+                $0.signature = Data(count: 64)
                 $0.recovery = grant
             }
             #expect(refusal(of: .claim(claim)) == error)

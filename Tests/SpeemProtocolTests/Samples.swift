@@ -55,6 +55,7 @@ func sampleRequests() -> [WireRequest] {
                 $0.initiatorKey = key
                 $0.device = device
                 $0.preSharedKey = key
+                $0.signature = Data(count: 64)
                 $0.recovery = sampleGrant(.recovery)
             }),
         .nodeStatus(.init()),
@@ -93,6 +94,8 @@ func sampleRequests() -> [WireRequest] {
             }),
         .outboxList(.with { $0.after = device }),
         .outboxAcknowledge(.with { $0.items = [device] }),
+        .discoverySet(.with { $0.key = key }),
+        .nodeIdentify(.init()),
     ]
     return kinds.map { kind in .with { $0.kind = kind } }
 }

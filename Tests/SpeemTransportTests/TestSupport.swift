@@ -21,12 +21,18 @@ final class TestAccess: AccessTable {
         var grants: [[UInt8]: AccessGrant] = [:]
         var counters: [Int64: UInt64] = [:]
         var lookups = 0
+        var temporaryStaticKey: X25519.PrivateKey?
     }
 
     private let state = Mutex(State())
 
     func add(_ key: X25519.PublicKey, _ preSharedKey: SecretBytes, id: Int64) {
         state.withLock { $0.grants[key.bytes] = AccessGrant(id: id, preSharedKey: preSharedKey) }
+    }
+
+    var temporaryStaticKey: X25519.PrivateKey? {
+        get { state.withLock { $0.temporaryStaticKey } }
+        set { state.withLock { $0.temporaryStaticKey = newValue } }
     }
 
     /// How many handshakes came as far as the access table.

@@ -24,6 +24,8 @@ enum NodeCheck {
         if facts.daemon.isRetired { return .ok(.node, "this is a node; another one has taken its place") }
         switch facts.daemon.isOwned {
         case true?: return .ok(.node, "this is a node, and it has an owner")
+        case false? where facts.daemon.provision != nil:
+            return .ok(.node, "this is a node, and its owner's device has not come yet")
         case false?:
             return .ok(
                 .node,

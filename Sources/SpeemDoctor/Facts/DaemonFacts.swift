@@ -33,6 +33,8 @@ public struct DaemonFacts: Sendable, Equatable {
     let discovery: Trouble?
     /// Of a node: whether somebody owns it.
     let isOwned: Bool?
+    /// Of a node that a file has promised to an account: how that stands.
+    let provision: String?
     /// Of a node: whether another has taken its place.
     let isRetired: Bool
     /// Of a device.
@@ -46,6 +48,7 @@ public struct DaemonFacts: Sendable, Equatable {
         listening = status?["listening"]?.arrayValue?.compactMap(\.stringValue)
         discovery = nearby?["problem"]?.stringValue.map { Trouble($0, hint: nearby?["hint"]?.stringValue) }
         isOwned = status?["owned"]?.boolValue
+        provision = status?["provision"]?.stringValue
         isRetired = status?["retired"]?.boolValue ?? false
         self.nodes = nodes?.arrayValue?.map { node in
             OwnNode(

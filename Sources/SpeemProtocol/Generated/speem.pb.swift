@@ -386,6 +386,14 @@ public nonisolated struct WireRequest: Sendable {
     set {kind = .discoverySet(newValue)}
   }
 
+  public var nodeIdentify: WireNodeIdentify {
+    get {
+      if case .nodeIdentify(let v)? = kind {return v}
+      return WireNodeIdentify()
+    }
+    set {kind = .nodeIdentify(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -412,6 +420,7 @@ public nonisolated struct WireRequest: Sendable {
     case outboxList(WireOutboxList)
     case outboxAcknowledge(WireOutboxAcknowledge)
     case discoverySet(WireDiscoverySet)
+    case nodeIdentify(WireNodeIdentify)
 
   }
 
@@ -617,6 +626,14 @@ public nonisolated struct WireResponse: Sendable {
     set {kind = .discoveryWasSet(newValue)}
   }
 
+  public var nodeIdentity: WireNodeIdentity {
+    get {
+      if case .nodeIdentity(let v)? = kind {return v}
+      return WireNodeIdentity()
+    }
+    set {kind = .nodeIdentity(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -644,6 +661,7 @@ public nonisolated struct WireResponse: Sendable {
     case outboxPage(WireOutboxPage)
     case outboxAcknowledged(WireOutboxAcknowledged)
     case discoveryWasSet(WireDiscoveryWasSet)
+    case nodeIdentity(WireNodeIdentity)
 
   }
 
@@ -1392,6 +1410,9 @@ public nonisolated struct WireClaim: Sendable {
   /// Clears the value of `recovery`. Subsequent reads from it will return its default value.
   public mutating func clearRecovery() {self._recovery = nil}
 
+  /// of the device over what it claims, 64 bytes (ClaimProof of SpeemIdentity)
+  public var signature: Data = Data()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1405,6 +1426,30 @@ public nonisolated struct WireClaimed: Sendable {
   // methods supported on all messages.
 
   public var nodeEpoch: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// To an unowned node: which key is its own, for whoever has reached it under another (a provisioned node).
+public nonisolated struct WireNodeIdentify: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireNodeIdentity: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// a NodeEntry in the encoding of SpeemIdentity
+  public var node: Data = Data()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2728,7 +2773,7 @@ nonisolated extension WireClose.Reason: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Request"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}deposit\0\u{1}drain\0\u{1}acknowledge\0\u{3}roster_fetch\0\u{3}roster_append\0\u{3}prekey_upload\0\u{3}prekey_take\0\u{3}invite_register\0\u{1}redeem\0\u{1}claim\0\u{3}node_status\0\u{1}ping\0\u{3}grant_revoke\0\u{3}grant_list\0\u{3}grant_put\0\u{3}node_reset\0\u{3}route_register\0\u{3}route_add\0\u{3}route_remove\0\u{3}outbox_put\0\u{3}outbox_list\0\u{3}outbox_acknowledge\0\u{3}discovery_set\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}deposit\0\u{1}drain\0\u{1}acknowledge\0\u{3}roster_fetch\0\u{3}roster_append\0\u{3}prekey_upload\0\u{3}prekey_take\0\u{3}invite_register\0\u{1}redeem\0\u{1}claim\0\u{3}node_status\0\u{1}ping\0\u{3}grant_revoke\0\u{3}grant_list\0\u{3}grant_put\0\u{3}node_reset\0\u{3}route_register\0\u{3}route_add\0\u{3}route_remove\0\u{3}outbox_put\0\u{3}outbox_list\0\u{3}outbox_acknowledge\0\u{3}discovery_set\0\u{4}\u{11}node_identify\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3035,6 +3080,19 @@ nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._Message
           self.kind = .discoverySet(v)
         }
       }()
+      case 40: try {
+        var v: WireNodeIdentify?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .nodeIdentify(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .nodeIdentify(v)
+        }
+      }()
       default: break
       }
     }
@@ -3138,6 +3196,10 @@ nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._Message
       guard case .discoverySet(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 23)
     }()
+    case .nodeIdentify?: try {
+      guard case .nodeIdentify(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 40)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -3152,7 +3214,7 @@ nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Response"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}refusal\0\u{1}deposited\0\u{1}drained\0\u{1}acknowledged\0\u{3}roster_chain\0\u{3}roster_appended\0\u{3}prekey_uploaded\0\u{3}prekey_bundle\0\u{3}invite_registered\0\u{1}redeemed\0\u{1}claimed\0\u{3}node_state\0\u{1}pong\0\u{3}grant_revoked\0\u{3}grant_page\0\u{3}grants_put\0\u{3}node_was_reset\0\u{3}route_registered\0\u{3}route_added\0\u{3}route_removed\0\u{3}outbox_taken\0\u{3}outbox_page\0\u{3}outbox_acknowledged\0\u{3}discovery_was_set\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}refusal\0\u{1}deposited\0\u{1}drained\0\u{1}acknowledged\0\u{3}roster_chain\0\u{3}roster_appended\0\u{3}prekey_uploaded\0\u{3}prekey_bundle\0\u{3}invite_registered\0\u{1}redeemed\0\u{1}claimed\0\u{3}node_state\0\u{1}pong\0\u{3}grant_revoked\0\u{3}grant_page\0\u{3}grants_put\0\u{3}node_was_reset\0\u{3}route_registered\0\u{3}route_added\0\u{3}route_removed\0\u{3}outbox_taken\0\u{3}outbox_page\0\u{3}outbox_acknowledged\0\u{3}discovery_was_set\0\u{4}\u{10}node_identity\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3472,6 +3534,19 @@ nonisolated extension WireResponse: SwiftProtobuf.Message, SwiftProtobuf._Messag
           self.kind = .discoveryWasSet(v)
         }
       }()
+      case 40: try {
+        var v: WireNodeIdentity?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .nodeIdentity(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .nodeIdentity(v)
+        }
+      }()
       default: break
       }
     }
@@ -3578,6 +3653,10 @@ nonisolated extension WireResponse: SwiftProtobuf.Message, SwiftProtobuf._Messag
     case .discoveryWasSet?: try {
       guard case .discoveryWasSet(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
+    }()
+    case .nodeIdentity?: try {
+      guard case .nodeIdentity(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 40)
     }()
     case nil: break
     }
@@ -4561,7 +4640,7 @@ nonisolated extension WireRedeemed: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WireClaim: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Claim"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}initiator_key\0\u{1}roster\0\u{1}device\0\u{3}pre_shared_key\0\u{1}recovery\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}initiator_key\0\u{1}roster\0\u{1}device\0\u{3}pre_shared_key\0\u{1}recovery\0\u{2}\u{f}signature\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4574,6 +4653,7 @@ nonisolated extension WireClaim: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 3: try { try decoder.decodeSingularBytesField(value: &self.device) }()
       case 4: try { try decoder.decodeSingularBytesField(value: &self.preSharedKey) }()
       case 5: try { try decoder.decodeSingularMessageField(value: &self._recovery) }()
+      case 20: try { try decoder.decodeSingularBytesField(value: &self.signature) }()
       default: break
       }
     }
@@ -4599,6 +4679,9 @@ nonisolated extension WireClaim: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     try { if let v = self._recovery {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
     } }()
+    if !self.signature.isEmpty {
+      try visitor.visitSingularBytesField(value: self.signature, fieldNumber: 20)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4608,6 +4691,7 @@ nonisolated extension WireClaim: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs.device != rhs.device {return false}
     if lhs.preSharedKey != rhs.preSharedKey {return false}
     if lhs._recovery != rhs._recovery {return false}
+    if lhs.signature != rhs.signature {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4638,6 +4722,55 @@ nonisolated extension WireClaimed: SwiftProtobuf.Message, SwiftProtobuf._Message
 
   public static func ==(lhs: WireClaimed, rhs: WireClaimed) -> Bool {
     if lhs.nodeEpoch != rhs.nodeEpoch {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireNodeIdentify: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".NodeIdentify"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireNodeIdentify, rhs: WireNodeIdentify) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireNodeIdentity: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".NodeIdentity"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.node) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.node.isEmpty {
+      try visitor.visitSingularBytesField(value: self.node, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireNodeIdentity, rhs: WireNodeIdentity) -> Bool {
+    if lhs.node != rhs.node {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -127,7 +127,7 @@ struct ResponderEngine: ~Copyable {
         random: some RandomSource
     ) throws(HandshakeFailure) -> Answer {
         do {
-            let identified = try handshake.readInitiatorStatic(message)
+            let identified = try identify(handshake, message, access: access)
             // Before the second Diffie-Hellman: a stranger costs one.
             guard let grant = access.grant(for: identified.initiatorStatic) else {
                 throw HandshakeFailure(words: "the initiator key is unknown")
@@ -147,6 +147,19 @@ struct ResponderEngine: ~Copyable {
             throw failure
         } catch {
             throw HandshakeFailure(words: "\(error)")
+        }
+    }
+
+    /// Reads who knocks, under the one static key or the other.
+    private static func identify(
+        _ handshake: consuming ResponderHandshake, _ message: [UInt8], access: any AccessTable
+    ) throws(NoiseError) -> ResponderHandshake.Identified {
+        do {
+            return try handshake.readInitiatorStatic(message)
+        } catch {
+            guard let other = access.temporaryStaticKey else { throw error }
+            return try ResponderHandshake(staticKey: other, prologue: TransportLimits.prologue)
+                .readInitiatorStatic(message)
         }
     }
 

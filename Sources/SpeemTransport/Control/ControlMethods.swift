@@ -4,7 +4,9 @@ public enum ControlMethods {
     public static let device = [
         "invite", "accept", "contacts", "contacts.remove", "contacts.block", "verify", "send", "inbox", "follow",
         "sent", "status", "devices",
-        "devices.link", "devices.refuse", "devices.remove", "devices.rename", "nodes", "nodes.replace", "outbox", "why",
+        "devices.link", "devices.refuse", "devices.remove", "devices.rename", "nodes", "nodes.replace", "node.config",
+        "node.cancel",
+        "node.provisions", "outbox", "why",
         "delete", "settings", "notices", "nearby",
     ]
     /// Those of a node.

@@ -22,16 +22,23 @@ final class ConnectionPlaces: Sendable {
         var open: [ObjectIdentifier: any Channel] = [:]
         var perNetwork: [RemoteNetwork: Int] = [:]
         var isStopped = false
+        var limit: Int
+        var limitPerAddress: Int
     }
 
-    private let limit: Int
-    private let limitPerAddress: Int
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// - Parameter perAddress: of one remote address at the most; sockets without one are not counted.
     init(_ limit: Int, perAddress: Int = .max) {
-        self.limit = limit
-        limitPerAddress = perAddress
+        state = Mutex(State(limit: limit, limitPerAddress: perAddress))
+    }
+
+    /// Other limits from now on; who has a place keeps it.
+    func configure(_ limit: Int, perAddress: Int) {
+        state.withLock { state in
+            state.limit = limit
+            state.limitPerAddress = perAddress
+        }
     }
 
     /// How many are taken.
@@ -43,10 +50,10 @@ final class ConnectionPlaces: Sendable {
         let network = channel.remoteAddress.flatMap { RemoteNetwork($0) }
         try state.withLock { state throws(Refusal) in
             guard !state.isStopped else { throw .stopped }
-            guard state.open.count < limit else { throw .tooMany(limit: limit) }
+            guard state.open.count < state.limit else { throw .tooMany(limit: state.limit) }
             if let network {
-                guard state.perNetwork[network, default: 0] < limitPerAddress else {
-                    throw .tooManyOfOneAddress(limit: limitPerAddress)
+                guard state.perNetwork[network, default: 0] < state.limitPerAddress else {
+                    throw .tooManyOfOneAddress(limit: state.limitPerAddress)
                 }
                 state.perNetwork[network, default: 0] += 1
             }

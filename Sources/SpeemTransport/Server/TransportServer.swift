@@ -12,13 +12,25 @@ import Synchronization
     import Darwin
 #endif
 
+/// Limits that may change while a server runs.
+final class SharedLimits: Sendable {
+    private let current: Mutex<TransportLimits>
+
+    init(_ limits: TransportLimits) { current = Mutex(limits) }
+
+    var value: TransportLimits {
+        get { current.withLock { $0 } }
+        set { current.withLock { $0 = newValue } }
+    }
+}
+
 /// Listens for Noise connections and hands their requests to a ``PeerHandler``.
 public final class TransportServer: Sendable {
     typealias Connection = NIOAsyncChannel<ServerEvent, ServerMessage>
 
     let listener: Listener
     private let handler: any PeerHandler
-    private let limits: TransportLimits
+    private let limits: SharedLimits
     private let logger: Logger
     private let state = Mutex(State())
 
@@ -38,6 +50,7 @@ public final class TransportServer: Sendable {
         addresses: [(host: String, port: UInt16)], staticKey: X25519.PrivateKey, access: any AccessTable,
         handler: any PeerHandler, limits: TransportLimits, group: any EventLoopGroup, logger: Logger
     ) async throws -> TransportServer {
+        let shared = SharedLimits(limits)
         let listener = try await Listener.bind(
             addresses.map { .tcp(host: $0.host, port: $0.port) },
             places: ConnectionPlaces(limits.connections, perAddress: limits.connectionsPerAddress), group: group,
@@ -45,13 +58,13 @@ public final class TransportServer: Sendable {
         ) { channel in
             try channel.pipeline.syncOperations.addHandlers([
                 ByteToMessageHandler(NoiseFrameDecoder()),
-                ResponderHandler(staticKey: staticKey, access: access, limits: limits, logger: logger),
+                ResponderHandler(staticKey: staticKey, access: access, limits: shared.value, logger: logger),
             ])
         }
-        return TransportServer(listener: listener, handler: handler, limits: limits, logger: logger)
+        return TransportServer(listener: listener, handler: handler, limits: shared, logger: logger)
     }
 
-    private init(listener: Listener, handler: any PeerHandler, limits: TransportLimits, logger: Logger) {
+    private init(listener: Listener, handler: any PeerHandler, limits: SharedLimits, logger: Logger) {
         self.listener = listener
         self.handler = handler
         self.limits = limits
@@ -67,6 +80,12 @@ public final class TransportServer: Sendable {
 
     /// The connected peers of a grant.
     public func peers(of grant: Int64) -> [Peer] { state.withLock { $0.peers[grant] ?? [] } }
+
+    /// Other limits for connections from now on; open ones stay, with the timers that they have.
+    public func configure(_ limits: TransportLimits) {
+        self.limits.value = limits
+        listener.places.configure(limits.connections, perAddress: limits.connectionsPerAddress)
+    }
 
     /// Serves until the task is cancelled or the server is stopped.
     ///
@@ -153,9 +172,10 @@ public final class TransportServer: Sendable {
 
     private func register(_ peer: Peer) {
         // All that are too many: one that was told before is there until its last request is answered.
+        let limit = limits.value.connectionsPerGrant
         let replaced = state.withLock { state in
             state.peers[peer.grant.id, default: []].append(peer)
-            return state.peers[peer.grant.id]?.dropLast(limits.connectionsPerGrant) ?? []
+            return state.peers[peer.grant.id]?.dropLast(limit) ?? []
         }
         for peer in replaced { peer.close(.replaced) }
     }
@@ -179,7 +199,7 @@ extension WireRequest {
         case .prekeyTake: 3 * Limits.prekeyBytes
         case .deposit, .acknowledge, .rosterAppend, .prekeyUpload, .inviteRegister, .redeem, .claim, .nodeStatus,
             .grantRevoke, .grantPut, .nodeReset, .routeRegister, .routeAdd, .routeRemove, .outboxPut,
-            .outboxAcknowledge, .discoverySet, .ping, nil:
+            .outboxAcknowledge, .discoverySet, .nodeIdentify, .ping, nil:
             0
         }
     }

@@ -5,7 +5,10 @@ struct NodesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "nodes",
         abstract: "List the account's nodes, or put a new board into the place of an old one.",
-        discussion: "A further node is taken like the first: speem accept with the claim invite that it shows.",
+        discussion: """
+            A further node is taken like the first: speem accept with the claim invite that it shows, or a file from \
+            speem node config.
+            """,
         subcommands: [List.self, Replace.self], defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
@@ -18,18 +21,31 @@ struct NodesCommand: AsyncParsableCommand {
         var json = false
 
         func run() async throws {
-            let result = try await Caller.call("nodes", config: try options.load())
-            if json { return Output.line(JSONText.text(result)) }
-            let nodes = result.arrayValue ?? []
-            if nodes.isEmpty { Output.note("no node yet: speem accept with the claim invite that it shows") }
+            let (waiting, nodes) = try await Caller.session(try options.load()) { caller in
+                // These first: without a daemon this looks for them, and one may be found.
+                (
+                    try await caller.call("node.provisions").arrayValue ?? [],
+                    try await caller.call("nodes").arrayValue ?? []
+                )
+            }
+            if json { return Output.line(JSONText.text(.array(nodes + waiting))) }
+            if nodes.isEmpty, waiting.isEmpty {
+                Output.note("no node yet: speem accept with the claim invite that it shows")
+            }
             for node in nodes {
                 let address = Output.printable(node["addresses"]?.arrayValue?.first?.stringValue ?? "?")
                 let key = String((node["node_key"]?.stringValue ?? "?").prefix(8))
                 let place =
                     node["retired"] == .bool(true) ? "retired" : node["home"] == .bool(true) ? "home" : "further"
                 let state = node["reachable"] == .bool(true) ? "reachable" : "not reachable"
+                let name = node["name"]?.stringValue.map { Output.printable($0) } ?? "-"
                 let disk = StatusText.space(node["state"]?["disk"] ?? .null).map { "\t\($0)" } ?? ""
-                Output.line("\(address)\t\(key)\t\(place)\t\(state)\(disk)")
+                Output.line("\(address)\t\(key)\t\(place)\t\(state)\t\(name)\(disk)")
+            }
+            for node in waiting {
+                let name = Output.printable(node["name"]?.stringValue ?? "?")
+                let problem = node["problem"]?.stringValue.map { "\t" + Output.printable($0) } ?? ""
+                Output.line("\(name)\twaiting for its first start\(problem)")
             }
         }
     }
@@ -44,7 +60,7 @@ struct NodesCommand: AsyncParsableCommand {
 
         @OptionGroup var options: GlobalOptions
 
-        @Argument(help: "The old node: an address, or the beginning of its key (speem nodes).")
+        @Argument(help: "The old node: its name, an address, or the beginning of its key (speem nodes).")
         var old: String
 
         @Argument(help: "The claim invite of the new one, speem:…")
