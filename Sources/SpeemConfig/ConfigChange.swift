@@ -54,6 +54,7 @@ extension Setting {
             "[" + config[keyPath: field].map { TOMLString.quoted($0.description) }.joined(separator: ", ") + "]"
         case .interfaces(let field, _):
             "[" + config[keyPath: field].map(TOMLString.quoted).joined(separator: ", ") + "]"
+        case .loopback(let field): TOMLString.quoted(config[keyPath: field]?.description ?? "")
         }
     }
 
@@ -67,6 +68,7 @@ extension Setting {
         case .flag(let field, _): config[keyPath: field] = source[keyPath: field]
         case .addresses(let field, _, _, _): config[keyPath: field] = source[keyPath: field]
         case .interfaces(let field, _): config[keyPath: field] = source[keyPath: field]
+        case .loopback(let field): config[keyPath: field] = source[keyPath: field]
         }
     }
 }

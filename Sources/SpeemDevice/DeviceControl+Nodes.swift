@@ -8,14 +8,20 @@ import SpeemTransport
 /// The account's nodes.
 extension DeviceControl {
     func nodes() async throws -> JSON {
-        let (nodes, nodeNames) = try await device.state.store.read { [account = device.state.account] connection in
-            let nodes = try OwnNodeRows.all(account: account, in: connection)
-            return (nodes, try nodes.map { try NodeNames.name(of: $0.entry.noise, in: connection) })
+        let nodes = try await device.state.ownNodes()
+        return try await describe(nodes, looks: await look(at: nodes))
+    }
+
+    /// The nodes as `nodes` and `status` list them.
+    ///
+    /// - Parameter looks: what each of them answered.
+    func describe(_ nodes: [OwnNode], looks: [NodeLook]) async throws -> JSON {
+        let devices = try await deviceNames()
+        let names = try await device.state.store.read { connection in
+            try nodes.map { try NodeNames.name(of: $0.entry.noise, in: connection) }
         }
-        let looks = await look(at: nodes)
-        let names = try await deviceNames()
         return .array(
-            nodes.indices.map { looks[$0].json(of: nodes[$0], name: nodeNames[$0], isHome: $0 == 0, names: names) })
+            nodes.indices.map { looks[$0].json(of: nodes[$0], name: names[$0], isHome: $0 == 0, devices: devices) })
     }
 
     /// A new board in the place of an old one.

@@ -37,7 +37,6 @@ extension DeviceControl {
         ]
         if isDaemon { result["listening"] = .array(listening.map { .string($0) }) }
         let looks = await look(at: read.nodes)
-        let names = try await deviceNames()
         if let index = read.nodes.firstIndex(where: { !$0.isRetired }) {
             let (node, look) = (read.nodes[index], looks[index])
             result["node"] = .object([
@@ -46,8 +45,7 @@ extension DeviceControl {
             // Silence may be anything; this is not.
             if let problem = look.problem as? DeviceError { result["problem"] = .string("\(problem)") }
         }
-        result["nodes"] = .array(
-            read.nodes.indices.map { looks[$0].json(of: read.nodes[$0], isHome: $0 == 0, names: names) })
+        result["nodes"] = try await describe(read.nodes, looks: looks)
         return .object(result)
     }
 

@@ -20,8 +20,8 @@ enum NodeLook: Sendable {
     ///
     /// - Parameters:
     ///   - name: what its owner calls it.
-    ///   - names: of the account's devices, by their ids.
-    func json(of node: OwnNode, name: String?, isHome: Bool, names: [[UInt8]: String]) -> JSON {
+    ///   - devices: names of the account's devices, by their ids.
+    func json(of node: OwnNode, name: String?, isHome: Bool, devices: [[UInt8]: String]) -> JSON {
         var members: [String: JSON] = [
             "node_key": .string(Hex.encode(node.entry.noise.bytes)),
             "addresses": .array(node.entry.addresses.map { .string($0) }),
@@ -33,7 +33,7 @@ enum NodeLook: Sendable {
         switch self {
         case .state(let state):
             members["reachable"] = .bool(true)
-            members["state"] = .object(Self.json(of: state, names: names))
+            members["state"] = .object(Self.json(of: state, names: devices))
         case .problem(let error):
             members["reachable"] = .bool(false)
             members["problem"] = .string("\(error)")

@@ -68,7 +68,7 @@ struct NodeLookTests {
                 $0.storedBytes = .max
                 $0.mailboxes = [.with { $0.device = Data(device) }]
             }
-        ).json(of: node, isHome: true, names: [device: "phone"])
+        ).json(of: node, name: nil, isHome: true, devices: [device: "phone"])
         #expect(json["home"] == .bool(false) && json["retired"] == .bool(true) && json["commits"] == .integer(7))
         let state = try #require(json["state"])
         for name in ["used_bytes", "free_bytes", "total_bytes"] { #expect(state["disk"]?[name] == .null) }
@@ -76,9 +76,10 @@ struct NodeLookTests {
         #expect(state["clock_synchronised"] == .bool(false))
         #expect(state["stored_bytes"] == .integer(.max))
         #expect(state["mailboxes"]?.arrayValue?.first?["name"] == .string("phone"))
-        let full = NodeLook.state(.with { $0.diskTotalBytes = 10 }).json(of: node, isHome: true, names: [:])
+        let full = NodeLook.state(.with { $0.diskTotalBytes = 10 }).json(
+            of: node, name: nil, isHome: true, devices: [:])
         #expect(full["state"]?["disk"]?["free_bytes"] == .integer(0))
-        let silent = NodeLook.problem(TransportError.disconnected).json(of: node, isHome: true, names: [:])
+        let silent = NodeLook.problem(TransportError.disconnected).json(of: node, name: nil, isHome: true, devices: [:])
         #expect(silent["state"] == nil && silent["reachable"] == .bool(false))
     }
 }
