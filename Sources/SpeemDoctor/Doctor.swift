@@ -23,7 +23,7 @@ public enum Doctor {
                 settings.map { MulticastCheck.Facts(interfaces: NetworkInterface.all, settings: $0) }),
             ClockCheck.finding(isSynchronised: speem_clock_is_synchronised() != 0),
             NodeCheck.finding(NodeCheck.Facts(isNode: isNode, daemon: daemon, file: config.file)),
-            DiskCheck.finding(DiskCheck.Facts.look(config.dataFolder)),
+            DiskCheck.finding(DiskCheck.Facts.look(config.dataFolder), refuses: daemon.refuses),
             KeyFileCheck.finding(
                 KeyFileCheck.Facts.look(config.keyFile, dataFolder: config.dataFolder, isNode: isNode)),
         ]

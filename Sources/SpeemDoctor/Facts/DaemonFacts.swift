@@ -35,6 +35,8 @@ public struct DaemonFacts: Sendable, Equatable {
     let isOwned: Bool?
     /// Of a node: whether another has taken its place.
     let isRetired: Bool
+    /// Of a node: whether it takes in nothing more for want of space.
+    let refuses: Bool
     /// Of a device.
     let nodes: [OwnNode]?
 
@@ -47,6 +49,7 @@ public struct DaemonFacts: Sendable, Equatable {
         discovery = nearby?["problem"]?.stringValue.map { Trouble($0, hint: nearby?["hint"]?.stringValue) }
         isOwned = status?["owned"]?.boolValue
         isRetired = status?["retired"]?.boolValue ?? false
+        refuses = status?["disk"]?["refuses"]?.boolValue ?? false
         self.nodes = nodes?.arrayValue?.map { node in
             OwnNode(
                 address: node["addresses"]?.arrayValue?.first?.stringValue ?? "?",
