@@ -28,7 +28,7 @@ public enum Doctor {
                 ProvisionCheck.Facts(
                     isInFile: !config.provisionSecret.isEmpty, isOwned: daemon.isOwned, state: daemon.provision,
                     file: config.file)) + [
-                DiskCheck.finding(DiskCheck.Facts.look(config.dataFolder)),
+                DiskCheck.finding(DiskCheck.Facts.look(config.dataFolder), refuses: daemon.refuses),
                 KeyFileCheck.finding(
                     KeyFileCheck.Facts.look(config.keyFile, dataFolder: config.dataFolder, isNode: isNode)),
             ]

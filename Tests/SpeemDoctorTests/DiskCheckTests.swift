@@ -1,4 +1,5 @@
 import Foundation
+import SpeemTransport
 import Testing
 
 @testable import SpeemDoctor
@@ -28,6 +29,19 @@ struct DiskCheckTests {
         #expect(finding(free: 0, total: 0).state == .problem)
         #expect(finding(free: .max, total: .max).state == .ok)
         #expect(finding(free: 0, total: 1).toDo?.contains("/var/lib/speem") == true)
+    }
+
+    @Test func aNodeThatRefusesIsAProblemWhateverIsFree() {
+        let facts = DiskCheck.Facts(
+            folder: "/var/lib/speem", free: 12_000_000_000, total: 64_000_000_000, store: 4_100_000)
+        let finding = DiskCheck.finding(.success(facts), refuses: true)
+        #expect(finding.state == .problem && finding.isInOurVoice)
+        #expect(finding.words.hasSuffix("; the node takes in nothing more"))
+        #expect(finding.toDo?.contains("/var/lib/speem") == true)
+        let full = JSON.object(["disk": .object(["refuses": .bool(true)])])
+        #expect(DaemonFacts.running(status: full, nodes: nil, nearby: nil).refuses)
+        #expect(!DaemonFacts.running(status: .object([:]), nodes: nil, nearby: nil).refuses)
+        #expect(!DaemonFacts.notRunning().refuses)
     }
 
     @Test func whatCannotBeSeenIsUnknown() {

@@ -103,5 +103,10 @@ dd if=/dev/zero of="$BOX/small/mnt/filler" bs=1k 2>/dev/null
 start tight
 prints "a full disk" '^disk: +.*TOO FULL: nothing more is taken in$' speem tight status
 is "as a script reads it" True tight '["disk"]["refuses"]'
+if speem tight doctor 2>/dev/null | grep -q '^problem	disk space: .*; the node takes in nothing more$'; then
+    ok "speem doctor says so, too"
+else
+    bad "speem doctor says so, too" "$(speem tight doctor 2>&1 | grep disk)"
+fi
 rm "$BOX/small/mnt/filler"
 is "with room again it takes in, and says so" False tight '["disk"]["refuses"]'

@@ -37,6 +37,8 @@ public struct DaemonFacts: Sendable, Equatable {
     let provision: String?
     /// Of a node: whether another has taken its place.
     let isRetired: Bool
+    /// Of a node: whether it takes in nothing more for want of space.
+    let refuses: Bool
     /// Of a device.
     let nodes: [OwnNode]?
 
@@ -50,6 +52,7 @@ public struct DaemonFacts: Sendable, Equatable {
         isOwned = status?["owned"]?.boolValue
         provision = status?["provision"]?.stringValue
         isRetired = status?["retired"]?.boolValue ?? false
+        refuses = status?["disk"]?["refuses"]?.boolValue ?? false
         self.nodes = nodes?.arrayValue?.map { node in
             OwnNode(
                 address: node["addresses"]?.arrayValue?.first?.stringValue ?? "?",
