@@ -23,15 +23,10 @@ public enum Doctor {
                 settings.map { MulticastCheck.Facts(interfaces: NetworkInterface.all, settings: $0) }),
             ClockCheck.finding(isSynchronised: speem_clock_is_synchronised() != 0),
             NodeCheck.finding(NodeCheck.Facts(isNode: isNode, daemon: daemon, file: config.file)),
-        ]
-            + ProvisionCheck.findings(
-                ProvisionCheck.Facts(
-                    isInFile: !config.provisionSecret.isEmpty, isOwned: daemon.isOwned, state: daemon.provision,
-                    file: config.file)) + [
-                DiskCheck.finding(DiskCheck.Facts.look(config.dataFolder), refuses: daemon.refuses),
-                KeyFileCheck.finding(
-                    KeyFileCheck.Facts.look(config.keyFile, dataFolder: config.dataFolder, isNode: isNode)),
-            ]
+            DiskCheck.finding(DiskCheck.Facts.look(config.dataFolder), refuses: daemon.refuses),
+            KeyFileCheck.finding(
+                KeyFileCheck.Facts.look(config.keyFile, dataFolder: config.dataFolder, isNode: isNode)),
+        ] + ProvisionCheck.findings(.look(config, daemon: daemon))
     }
 
     private static func avahi(_ daemon: DaemonFacts) -> AvahiCheck.Facts {

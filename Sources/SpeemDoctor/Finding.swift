@@ -11,9 +11,10 @@ public struct Finding: Sendable, Equatable {
         case multicast = "multicast"
         case clock = "clock"
         case node = "node"
-        case provision = "provision"
         case disk = "disk"
         case keyFile = "key_file"
+        /// Of a provisioned node only.
+        case provision = "provision"
 
         /// For people.
         public var title: String {
@@ -25,9 +26,9 @@ public struct Finding: Sendable, Equatable {
             case .multicast: "multicast"
             case .clock: "clock synchronised"
             case .node: "node reachable"
-            case .provision: "provision"
             case .disk: "disk space"
             case .keyFile: "key file"
+            case .provision: "provision"
             }
         }
     }

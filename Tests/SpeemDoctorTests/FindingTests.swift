@@ -25,8 +25,8 @@ struct FindingTests {
     @Test func everyCheckHasItsName() {
         #expect(
             Finding.Check.allCases.map(\.rawValue) == [
-                "avahi_daemon", "dbus", "port", "firewall", "multicast", "clock", "node", "provision", "disk",
-                "key_file",
+                "avahi_daemon", "dbus", "port", "firewall", "multicast", "clock", "node", "disk", "key_file",
+                "provision",
             ])
         #expect(Set(Finding.Check.allCases.map(\.title)).count == Finding.Check.allCases.count)
     }

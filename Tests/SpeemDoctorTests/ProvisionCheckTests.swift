@@ -1,12 +1,18 @@
+import Foundation
+import SpeemConfig
 import SpeemTransport
 import Testing
 
 @testable import SpeemDoctor
 
 struct ProvisionCheckTests {
-    private func finding(isInFile: Bool = true, isOwned: Bool?, state: String? = nil) -> Finding? {
+    private func finding(
+        isInFile: Bool = true, isOwned: Bool?, state: String? = nil, isOpenToOthers: Bool = false
+    ) -> Finding? {
         let findings = ProvisionCheck.findings(
-            ProvisionCheck.Facts(isInFile: isInFile, isOwned: isOwned, state: state, file: "/etc/speem.toml"))
+            ProvisionCheck.Facts(
+                isInFile: isInFile, isOwned: isOwned, state: state, file: "/etc/speem.toml",
+                isOpenToOthers: isOpenToOthers))
         for finding in findings {
             #expect(finding.check == .provision)
             #expect(finding.isInOurVoice, "\(finding)")
@@ -23,6 +29,27 @@ struct ProvisionCheckTests {
     }
 
     @Test func itWaits() { #expect(finding(isOwned: false, state: "waiting")?.state == .ok) }
+
+    @Test func nobodyElseReadsItMeanwhile() {
+        #expect(finding(isOwned: false, state: "waiting", isOpenToOthers: true)?.state == .problem)
+        // Worthless, or not there.
+        #expect(finding(isOwned: true, isOpenToOthers: true)?.words.contains("was used") == true)
+        #expect(finding(isInFile: false, isOwned: false, state: "waiting", isOpenToOthers: true) == nil)
+    }
+
+    @Test(arguments: [(0o600, false), (0o640, false), (0o644, true)])
+    func theFilesPermissions(mode: Int, isOpen: Bool) throws {
+        let folder = try TemporaryFolder()
+        let file = folder.path + "/speem.toml"
+        let lines =
+            "[provision]\naccount = \"\(String(repeating: "a", count: 64))\"\nsecret = \"\(String(repeating: "b", count: 32))\"\n"
+        try folder.write("speem.toml", text: "role = \"node\"\ndata = \"/x\"\n" + lines)
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
+        let config = try Config.load(file: file, home: nil)
+        let facts = ProvisionCheck.Facts.look(config, daemon: .notRunning())
+        #expect(facts.isOpenToOthers == isOpen)
+        #expect(facts.isInFile)
+    }
 
     @Test func aUsedSecretShouldGo() {
         let found = finding(isOwned: true)

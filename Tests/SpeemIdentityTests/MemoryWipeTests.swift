@@ -66,6 +66,18 @@
             #expect(try pattern.occurrences() == 0)
         }
 
+        @Test func aProvisionLeavesNoSecret() throws {
+            let pattern = Pattern(seed: 64, count: Provision.secretLength)
+            let account = try Person().account.publicKey
+            var provision: Provision? = Provision(account: account, secret: pattern.secret, expires: 1)
+            var keys: ProvisionKeys? = try #require(provision).keys
+            #expect(try pattern.occurrences() == 1)
+            withExtendedLifetime((provision, keys)) {}
+            provision = nil
+            keys = nil
+            #expect(try pattern.occurrences() == 0)
+        }
+
         @Test func aContactRequestLeavesNoSecretButItsOwnBytes() throws {
             let pattern = Pattern(seed: 63, count: Invite.secretLength)
             let (alice, bob) = (try Person(), try Person())

@@ -53,6 +53,14 @@ final class TestManager: Sendable {
 }
 
 struct ServiceManagerTests {
+    /// A reload is told with the moment when it began, by the clock that the service manager has.
+    @Test func theSteadyClockGoesOn() {
+        let before = ServiceManager.monotonicMicroseconds
+        let after = ServiceManager.monotonicMicroseconds
+        #expect(before > 0 && after >= before)
+        #expect(ServiceManager.News.reloading(monotonic: 5).line == "RELOADING=1\nMONOTONIC_USEC=5")
+    }
+
     private func make(_ variables: [String: String]) -> ServiceManager? {
         ServiceManager(environment: { variables[$0] }, process: 7)
     }

@@ -8,6 +8,8 @@ enum ProvisionCheck {
         /// As the node says of itself: "waiting" or "expired"; nil where it waits for nobody.
         let state: String?
         let file: String
+        /// Other users of the machine can read the file.
+        let isOpenToOthers: Bool
     }
 
     /// Nothing where there is no such secret.
@@ -28,6 +30,12 @@ enum ProvisionCheck {
                 .problem(
                     .provision, "the secret that gave this node to its owner was used, and still lies in \(facts.file)",
                     toDo: "delete the lines of [provision] (account, secret, expires) from it")
+            ]
+        case false? where facts.isOpenToOthers:
+            return [
+                .problem(
+                    .provision, "everybody on this machine can read the secret in \(facts.file)",
+                    toDo: "let only the user that speem run belongs to read it, for example: chmod o= \(facts.file)")
             ]
         case false?: return [.ok(.provision, "this node waits for a device of the account that \(facts.file) names")]
         case nil:
