@@ -59,6 +59,10 @@ public enum Limits {
     public static let mailboxes = 64
     /// Bytes of a version's text.
     public static let versionBytes = 64
+    /// Bytes of a wrapped store key.
+    public static let wrappedKeyBytes = 1024
+    /// Bytes of a node's name.
+    public static let nameBytes = 64
     /// Bytes of a refusal's or a close's words.
     public static let detailBytes = 512
 }

@@ -23,7 +23,10 @@ public struct FileError: Error, Equatable, Sendable {
         self.code = code
     }
 
-    var storeError: StoreError {
+    /// What the system says of ``code``.
+    package var words: String { errorText(code) }
+
+    package var storeError: StoreError {
         switch code {
         // A sync that fails for want of space has lost what was written, as any other that fails.
         case ENOSPC where operation != Self.syncOperation, EDQUOT where operation != Self.syncOperation:
@@ -55,6 +58,8 @@ public protocol FileSystem: Sendable {
     /// Opens for reading and writing, with mode 0600 when made.
     func open(_ path: String, create: Bool) throws(FileError) -> any StoreFile
     func exists(_ path: String) throws(FileError) -> Bool
+    /// The names in a folder, in any order; none for one that is not there.
+    func names(in folder: String) throws(FileError) -> [String]
     /// The permission bits of a file and whether it belongs to this user.
     func permissions(_ path: String) throws(FileError) -> (mode: UInt32, isOwn: Bool)
     func rename(_ old: String, to new: String) throws(FileError)
@@ -69,7 +74,7 @@ public protocol FileSystem: Sendable {
 
 extension FileSystem {
     /// The contents of a small file, at most `limit` bytes of it; nil when it is not there.
-    func readSmall(_ path: String, limit: Int) throws(FileError) -> [UInt8]? {
+    package func readSmall(_ path: String, limit: Int) throws(FileError) -> [UInt8]? {
         guard try exists(path) else { return nil }
         let file = try open(path, create: false)
         defer { file.close() }
@@ -89,7 +94,7 @@ extension FileSystem {
     }
 
     /// Writes a small file so that after a crash it is there whole or not at all.
-    func writeSmall(_ path: String, _ bytes: [UInt8], folder: String) throws(FileError) {
+    package func writeSmall(_ path: String, _ bytes: [UInt8], folder: String) throws(FileError) {
         let temporary = path + ".new"
         if try exists(temporary) { try remove(temporary) }
         let file = try open(temporary, create: true)

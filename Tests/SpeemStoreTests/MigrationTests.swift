@@ -1,3 +1,4 @@
+import StoreTestTools
 import Testing
 
 @testable import SpeemStore
