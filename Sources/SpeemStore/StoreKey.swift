@@ -1,13 +1,13 @@
 public import SpeemCrypto
 
-/// The key of a store, in a file of its own.
+/// The key of a store.
 ///
-/// One line of text: "speem-store-key-1", the 32 bytes in hexadecimal, and the first 4 bytes of their BLAKE2b, so that
+/// Its file is one line of text: "speem-store-key-1", the 32 bytes in hexadecimal, and the first 4 bytes of their BLAKE2b, so that
 /// a mistyped copy is told from a wrong key. With the file beside the store it protects nothing from a thief of both.
 public struct StoreKey: Sendable {
     /// 32 bytes.
     public let secret: SecretBytes
-    /// Where it came from.
+    /// The file it came from: of the key, the wrapped key or the credential.
     public let path: String
 
     /// Length of the key, in bytes.
@@ -19,6 +19,16 @@ public struct StoreKey: Sendable {
         precondition(secret.count == Self.length, "a store key has 32 bytes")
         self.secret = secret
         self.path = path
+    }
+
+    /// What a node seals to while its store is locked: the public half is in clear in the wrapped key.
+    public var sealKeyPair: X25519.PrivateKey {
+        let secret = HKDF.derive(secret: secret, info: DomainSeparator("store seal").bytes, length: X25519.length)
+        do throws(CryptoError) {
+            return try X25519.PrivateKey(secret)
+        } catch {
+            preconditionFailure("HKDF gives the length that is asked for")
+        }
     }
 
     /// Reads the key file.
