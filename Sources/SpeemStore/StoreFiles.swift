@@ -23,6 +23,7 @@ struct StoreFiles {
 
     /// Finds or makes key and main file; afterwards the log is there, too, unless the store is new.
     func prepare(mayCreate: Bool) throws(StoreError) -> Prepared {
+        try RekeyFiles(folder: folder, fileSystem: fileSystem).settle(key)
         let marker = try onDisk { () throws(FileError) in
             // What an interrupted first start left.
             for path in [newPath, newPath + "-wal"] where try fileSystem.exists(path) { try fileSystem.remove(path) }

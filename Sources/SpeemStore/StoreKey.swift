@@ -53,22 +53,48 @@ public struct StoreKey: Sendable {
         return StoreKey(secret: secret, path: path)
     }
 
+    /// Reads a credential that the service manager has put into a folder of its own: the text of a key file, or the 32
+    /// bytes themselves. Who may read it is the service manager's to say.
+    ///
+    /// - Throws: ``StoreError/missing(path:reason:)``, ``StoreError/keyFile(path:reason:)``.
+    public static func loadCredential(
+        _ path: String, fileSystem: some FileSystem = PosixFileSystem()
+    ) throws(StoreError) -> StoreKey {
+        guard var bytes = try onDisk({ () throws(FileError) in try fileSystem.readSmall(path, limit: fileLimit) })
+        else { throw .missing(path: path, reason: "the service manager has put no such credential there") }
+        defer { Wipe.zero(&bytes) }
+        guard let secret = bytes.count == length ? SecretBytes(bytes) : parse(bytes) else {
+            throw .keyFile(path: path, reason: "it is neither the text of a speem key file nor \(length) bytes")
+        }
+        return StoreKey(secret: secret, path: path)
+    }
+
     /// Makes a key and its file, with mode 0600.
     public static func create(
         _ path: String, random: some RandomSource, fileSystem: some FileSystem = PosixFileSystem()
     ) throws(StoreError) -> StoreKey {
-        let secret = random.secret(length)
-        var writer = SecretWriter()
-        writer.write(Array("\(magic) ".utf8))
-        writer.write(Hex.encode(secret))
-        writer.write(Array(" \(checksum(secret))\n".utf8))
-        var text = writer.encoded.exposedCopy()
+        let key = StoreKey(secret: random.secret(length), path: path)
+        try key.save(path, fileSystem: fileSystem)
+        return key
+    }
+
+    /// Writes the key file, with mode 0600, in the place of an earlier one; returns when it is on disk.
+    func save(_ path: String, fileSystem: some FileSystem) throws(StoreError) {
+        var text = text.exposedCopy()
         defer { Wipe.zero(&text) }
         try onDisk { () throws(FileError) in
-            try fileSystem.makeFolder(folder(of: path))
-            try fileSystem.writeSmall(path, text, folder: folder(of: path))
+            try fileSystem.makeFolder(Self.folder(of: path))
+            try fileSystem.writeSmall(path, text, folder: Self.folder(of: path))
         }
-        return StoreKey(secret: secret, path: path)
+    }
+
+    /// The text of its file.
+    public var text: SecretBytes {
+        var writer = SecretWriter()
+        writer.write(Array("\(Self.magic) ".utf8))
+        writer.write(Hex.encode(secret))
+        writer.write(Array(" \(Self.checksum(secret))\n".utf8))
+        return writer.encoded
     }
 
     private static func parse(_ bytes: [UInt8]) -> SecretBytes? {

@@ -156,7 +156,10 @@ extension WrappedKey {
     public static func load(
         folder: String, fileSystem: some FileSystem = PosixFileSystem()
     ) throws(StoreError) -> WrappedKey? {
-        let path = path(folder: folder)
+        // After a rekey that a power cut interrupted the new one counts before it has its name.
+        let path = try onDisk { () throws(FileError) in
+            try RekeyFiles(folder: folder, fileSystem: fileSystem).current(Self.path(folder: folder))
+        }
         // One byte more than needed, so that a longer file is refused.
         let bytes = try onDisk { () throws(FileError) in
             try fileSystem.readSmall(path, limit: encodedLength + 1)
@@ -170,10 +173,10 @@ extension WrappedKey {
     }
 
     /// Writes it into `folder`, in the place of an earlier one; returns when it is on disk.
-    public func save(folder: String, fileSystem: some FileSystem = PosixFileSystem()) throws(StoreError) {
+    func save(folder: String, name: String = fileName, fileSystem: some FileSystem) throws(StoreError) {
         try onDisk { () throws(FileError) in
             try fileSystem.makeFolder(folder)
-            try fileSystem.writeSmall(Self.path(folder: folder), encoded, folder: folder)
+            try fileSystem.writeSmall(folder + "/" + name, encoded, folder: folder)
         }
     }
 
