@@ -121,9 +121,18 @@ enum Schema {
             "The kind of addresses to use"),
 
         Setting(
+            .store, "key", for: both,
+            .choice(
+                \.storeKeyWord, of: Config.StoreKeyKind.allCases.map(\.rawValue),
+                default: Config.StoreKeyKind.file.rawValue),
+            "Where the store's key comes from: a file, a credential of systemd's, or a passphrase (speem passphrase)"),
+        Setting(
             .store, "key_file", for: both,
             .path(\.keyFile, maximum: maximumPath, default: .insideData("store.key")),
             "The file with the store's key; empty: store.key in the data folder"),
+        Setting(
+            .store, "credential", for: both, .text(\.credential, maximum: 255, default: "speem-store-key"),
+            "The name of the credential, as in LoadCredentialEncrypted="),
 
         Setting(
             .control, "socket", for: both,

@@ -6,7 +6,7 @@ import SpeemCPace
 public import SpeemConfig
 public import SpeemIdentity
 import SpeemMailbox
-import SpeemStore
+public import SpeemStore
 import SpeemTransport
 
 /// A node, from its store to its sockets.
@@ -40,20 +40,23 @@ public struct NodeService: Service {
     private static let upkeepInterval: Int64 = 600
 
     /// Opens the store and binds all sockets. When anything fails, nothing is left open.
+    ///
+    /// - Parameter key: of the store; without it the configuration names a key file.
     public static func start(
-        _ config: Config, logger: Logger, clock: any ClockSource = SystemClock()
+        _ config: Config, key: KeySource? = nil, logger: Logger, clock: any ClockSource = SystemClock()
     ) async throws -> NodeService {
-        try await start(config, logger: logger, clock: clock, fileSystem: PosixFileSystem())
+        try await start(config, key: key, logger: logger, clock: clock, fileSystem: PosixFileSystem())
     }
 
     static func start(
-        _ config: Config, logger: Logger, clock: any ClockSource, fileSystem: any FileSystem,
+        _ config: Config, key: KeySource? = nil, logger: Logger, clock: any ClockSource, fileSystem: any FileSystem,
         forwarding: Forwarder.Settings = Forwarder.Settings()
     ) async throws -> NodeService {
         try FileLimit.raise(
             for: config.connections + 2 * config.listen.count + Forwarder.connectionLimit + ClaimServer.descriptors)
+        precondition(key != nil || config.storeKey == .file, "whoever starts a node has its key")
         let store = try await NodeState.openStore(
-            folder: config.dataFolder, keyPath: config.keyFile, fileSystem: fileSystem)
+            folder: config.dataFolder, key: key ?? .file(config.keyFile), fileSystem: fileSystem)
         if store.report.droppedFrames > 0 {
             logger.warning(
                 "the last transaction was torn by a power cut and was dropped; it had not been acknowledged",

@@ -43,11 +43,11 @@ final class NodeState: Sendable {
 
     /// Opens the node's store, or makes it and the node's identity.
     static func openStore(
-        folder: String, keyPath: String, fileSystem: any FileSystem = PosixFileSystem()
+        folder: String, key: KeySource, fileSystem: any FileSystem = PosixFileSystem()
     ) async throws -> Store {
         try await Store.open(
             Store.Options(
-                folder: folder, keyPath: keyPath, migrations: NodeSchema.migrations, mayCreate: true,
+                folder: folder, key: key, migrations: NodeSchema.migrations, mayCreate: true,
                 firstCommit: { connection in
                     let random = SystemRandomSource()
                     try connection.execute(

@@ -57,6 +57,8 @@ public protocol StoreFile: AnyObject {
 public protocol FileSystem: Sendable {
     /// Opens for reading and writing, with mode 0600 when made.
     func open(_ path: String, create: Bool) throws(FileError) -> any StoreFile
+    /// Opens for reading only: from where nothing can be written, too.
+    func openForReading(_ path: String) throws(FileError) -> any StoreFile
     func exists(_ path: String) throws(FileError) -> Bool
     /// The names in a folder, in any order; none for one that is not there.
     func names(in folder: String) throws(FileError) -> [String]
@@ -73,10 +75,12 @@ public protocol FileSystem: Sendable {
 }
 
 extension FileSystem {
+    public func openForReading(_ path: String) throws(FileError) -> any StoreFile { try open(path, create: false) }
+
     /// The contents of a small file, at most `limit` bytes of it; nil when it is not there.
     package func readSmall(_ path: String, limit: Int) throws(FileError) -> [UInt8]? {
         guard try exists(path) else { return nil }
-        let file = try open(path, create: false)
+        let file = try openForReading(path)
         defer { file.close() }
         var bytes = [UInt8](repeating: 0, count: limit)
         var count = 0
@@ -110,6 +114,28 @@ extension FileSystem {
         }
         if let failure { throw failure }
         try rename(temporary, to: path)
+        try syncFolder(folder)
+    }
+}
+
+extension FileSystem {
+    /// Removes a file that is there, and with it, as far as the disk goes along, what it held: a card may keep it in blocks
+    /// that are not in use any more.
+    func erase(_ path: String, folder: String) throws(FileError) {
+        let file = try open(path, create: false)
+        defer { file.close() }
+        let zeros = [UInt8](repeating: 0, count: Int(clamping: min(try file.size(), 4096)))
+        var failure: FileError?
+        zeros.withUnsafeBytes { buffer in
+            do throws(FileError) {
+                try file.write(buffer, at: 0)
+                try file.sync()
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        try remove(path)
         try syncFolder(folder)
     }
 }

@@ -21,6 +21,12 @@ public struct PosixFileSystem: FileSystem {
         return PosixFile(descriptor: descriptor, path: path)
     }
 
+    public func openForReading(_ path: String) throws(FileError) -> any StoreFile {
+        let descriptor = retry { posixOpen(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0) }
+        guard descriptor >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
+        return PosixFile(descriptor: descriptor, path: path)
+    }
+
     public func exists(_ path: String) throws(FileError) -> Bool {
         var status = stat()
         if lstat(path, &status) == 0 { return true }

@@ -9,8 +9,7 @@ public final class Store: Sendable {
     public struct Options: Sendable {
         /// The folder of the store's files.
         public var folder: String
-        /// The key file; in another place than `folder` it protects against a thief of the disk.
-        public var keyPath: String
+        public var key: KeySource
         public var migrations: [Migration]
         /// Whether a first start may make key and store.
         public var mayCreate: Bool
@@ -24,12 +23,12 @@ public final class Store: Sendable {
         public var random: any RandomSource
 
         public init(
-            folder: String, keyPath: String, migrations: [Migration], mayCreate: Bool,
+            folder: String, key: KeySource, migrations: [Migration], mayCreate: Bool,
             firstCommit: (@Sendable (Connection) throws -> Void)? = nil,
             fileSystem: any FileSystem = PosixFileSystem(), random: any RandomSource = SystemRandomSource()
         ) {
             self.folder = folder
-            self.keyPath = keyPath
+            self.key = key
             self.migrations = migrations
             self.mayCreate = mayCreate
             self.firstCommit = firstCommit

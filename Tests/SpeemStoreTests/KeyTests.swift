@@ -70,7 +70,7 @@ struct KeyTests {
     @Test func aKeyElsewhereWithoutItsStoreMakesNoNewOne() async throws {
         let disk = MemoryDisk()
         var elsewhere = options(disk)
-        elsewhere.keyPath = "/usb/store.key"
+        elsewhere.key = .file("/usb/store.key")
         let store = try await Store.open(elsewhere)
         await store.close()
         for path in [mainPath, walPath, markerPath] { disk[path] = nil }
