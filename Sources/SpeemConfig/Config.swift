@@ -86,6 +86,8 @@ public struct Config: Sendable, Equatable {
     var storeKeyWord = ""
     /// `store.key_file`: the path of the key file; with another `store.key`, where the key file was before by default.
     public internal(set) var keyFile = ""
+    /// `store.spool`, bytes
+    public internal(set) var spool: Int64 = 0
     /// `store.credential`: a file name.
     public internal(set) var credential = ""
     /// `control.socket`: the path of the Unix socket that commands talk to; it fits `sockaddr_un`.

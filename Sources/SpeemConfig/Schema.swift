@@ -133,6 +133,9 @@ enum Schema {
         Setting(
             .store, "credential", for: both, .text(\.credential, maximum: 255, default: "speem-store-key"),
             "The name of the credential, as in LoadCredentialEncrypted="),
+        Setting(
+            .store, "spool", for: [.node], .size(\.spool, in: sizes, default: Quantity(64, .megabyte)),
+            "How much a node with a passphrase takes in before it is unlocked"),
 
         Setting(
             .control, "socket", for: both,

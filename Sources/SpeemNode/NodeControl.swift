@@ -13,11 +13,13 @@ struct NodeControl: ControlHandler {
     let addresses: [String]
     /// The bound addresses.
     let listening: [String]
+    let spool: SpoolReplay
 
     func call(_ method: String, _ parameters: JSON, session: ControlSession) async throws -> JSON {
         switch method {
         case "status": return try await status()
         case "invite": return try await invite()
+        case "unlock": return .object(["locked": .bool(false)])
         case "nearby": return requests.discovery.report
         case "claim.code": return try await claimCode()
         default:
@@ -64,8 +66,10 @@ struct NodeControl: ControlHandler {
                 "bytes": .integer(mailbox.bytes), "oldest_age_seconds": .integer(mailbox.oldestAge),
             ])
         }
-        return .object([
+        let left = try spool.left()
+        var members: [String: JSON] = [
             "role": .string("node"),
+            "locked": .bool(false),
             "version": .string(SpeemVersion.text),
             "owned": .bool(state.account != nil),
             "retired": .bool(state.isRetired),
@@ -84,6 +88,12 @@ struct NodeControl: ControlHandler {
                 "waiting": .integer(report.outboxWaiting), "routes_in_trouble": .integer(report.routesInTrouble),
             ]),
             "key": .string("file"),
-        ])
+        ]
+        if left.bytes > 0 || !left.damaged.isEmpty {
+            members["spool"] = .object([
+                "bytes": .integer(left.bytes), "damaged": .array(left.damaged.map { .string($0) }),
+            ])
+        }
+        return .object(members)
     }
 }

@@ -32,6 +32,7 @@ public struct NodeService: Service {
     let server: TransportServer
     let control: ControlServer
     let requests: NodeRequests
+    private let spool: SpoolReplay
     private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
     public let announcement: Announcement
@@ -55,8 +56,39 @@ public struct NodeService: Service {
         try FileLimit.raise(
             for: config.connections + 2 * config.listen.count + Forwarder.connectionLimit + ClaimServer.descriptors)
         precondition(key != nil || config.storeKey == .file, "whoever starts a node has its key")
+        let source = key ?? .file(config.keyFile)
         let store = try await NodeState.openStore(
-            folder: config.dataFolder, key: key ?? .file(config.keyFile), fileSystem: fileSystem)
+            folder: config.dataFolder, key: source, fileSystem: fileSystem)
+        return try await start(
+            config, store: store, boot: Boot(config, key: source, fileSystem: fileSystem), logger: logger,
+            clock: clock, forwarding: forwarding)
+    }
+
+    /// Goes on where a locked node has ended.
+    static func start(
+        _ config: Config, unlocked handover: LockedNode.Handover, logger: Logger, clock: any ClockSource,
+        fileSystem: any FileSystem
+    ) async throws -> NodeService {
+        do {
+            try FileLimit.raise(
+                for: config.connections + 2 * config.listen.count + Forwarder.connectionLimit
+                    + ClaimServer.descriptors)
+        } catch {
+            await handover.opened.store.close()
+            throw error
+        }
+        var boot = Boot(config, key: .key(handover.opened.key), fileSystem: fileSystem)
+        boot.counters = handover.counters
+        if !handover.addresses.isEmpty { boot.listen = handover.addresses.compactMap(HostPort.init(parsing:)) }
+        return try await start(
+            config, store: handover.opened.store, boot: boot, logger: logger, clock: clock,
+            forwarding: Forwarder.Settings())
+    }
+
+    private static func start(
+        _ config: Config, store: Store, boot: Boot, logger: Logger, clock: any ClockSource,
+        forwarding: Forwarder.Settings
+    ) async throws -> NodeService {
         if store.report.droppedFrames > 0 {
             logger.warning(
                 "the last transaction was torn by a power cut and was dropped; it had not been acknowledged",
@@ -65,7 +97,7 @@ public struct NodeService: Service {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
             return try await start(
-                config, store: store, group: group, logger: logger, clock: clock, forwarding: forwarding)
+                config, store: store, boot: boot, group: group, logger: logger, clock: clock, forwarding: forwarding)
         } catch {
             await store.close()
             try? await group.shutdownGracefully()
@@ -74,14 +106,16 @@ public struct NodeService: Service {
     }
 
     private static func start(
-        _ config: Config, store: Store, group: MultiThreadedEventLoopGroup, logger: Logger, clock: any ClockSource,
-        forwarding: Forwarder.Settings
+        _ config: Config, store: Store, boot: Boot, group: MultiThreadedEventLoopGroup, logger: Logger,
+        clock: any ClockSource, forwarding: Forwarder.Settings
     ) async throws -> NodeService {
         let quota = Quota(
             total: config.mailboxQuota, perContact: config.mailboxQuotaPerContact, own: config.mailboxQuotaOwn)
         let state = try await NodeState.load(
             store: store, mailboxes: Mailboxes(quota: quota, maxAge: config.mailboxMaxAge), clock: clock,
-            logger: logger)
+            machine: try boot.machine(), logger: logger)
+        state.access.raise(counters: boot.counters)
+        let spool = try await boot.spool(of: state)
         let server = ServerReference()
         let subscriptions = Subscriptions(state: state)
         let allClears = AllClears(state: state, server: server)
@@ -95,18 +129,14 @@ public struct NodeService: Service {
             networkClaim: config.claimNetwork
                 ? NetworkClaim(config, state: state, group: group, logger: logger) { discovery.isClaimed(at: $0) }
                 : nil, server: server)
-        let limits = TransportLimits(
-            connections: config.connections, connectionsPerAddress: config.connectionsPerAddress,
-            connectionsPerGrant: config.connectionsPerGrant, handshakeTimeout: .seconds(config.handshakeTimeout),
-            idleTimeout: .seconds(config.idleTimeout))
         let transport = try await TransportServer.bind(
-            addresses: config.listen.map { ($0.host, $0.port) }, staticKey: state.noiseKey, access: state.access,
-            handler: requests, limits: limits, group: group, logger: logger)
+            addresses: boot.listen.map { ($0.host, $0.port) }, staticKey: state.noiseKey, access: state.access,
+            handler: requests, limits: TransportLimits(config), group: group, logger: logger)
         requests.server.set(transport)
         discovery.listens(at: transport.addresses)
         do {
             return try await start(
-                config, server: transport, requests: requests, group: group, logger: logger)
+                config, server: transport, requests: requests, spool: spool, group: group, logger: logger)
         } catch {
             await transport.stop()
             throw error
@@ -114,8 +144,8 @@ public struct NodeService: Service {
     }
 
     private static func start(
-        _ config: Config, server: TransportServer, requests: NodeRequests, group: MultiThreadedEventLoopGroup,
-        logger: Logger
+        _ config: Config, server: TransportServer, requests: NodeRequests, spool: SpoolReplay,
+        group: MultiThreadedEventLoopGroup, logger: Logger
     ) async throws -> NodeService {
         let state = requests.state
         let advertised = config.advertise.map(\.description)
@@ -130,14 +160,14 @@ public struct NodeService: Service {
                 handler: NodeControl(
                     requests: requests,
                     claim: { try await ClaimInvite.open(state: state, addresses: addresses, lifetime: lifetime) },
-                    addresses: addresses, listening: server.addresses),
+                    addresses: addresses, listening: server.addresses, spool: spool),
                 group: group, logger: logger)
         } catch {
             await requests.networkClaim?.close()
             throw error
         }
         return NodeService(
-            server: server, control: control, requests: requests, group: group, logger: logger,
+            server: server, control: control, requests: requests, spool: spool, group: group, logger: logger,
             announcement: Announcement(
                 addresses: server.addresses, claim: claim,
                 networkClaim: offer.map { Announcement.NetworkClaim(code: $0.code.text, addresses: $0.addresses) }))
@@ -174,6 +204,7 @@ public struct NodeService: Service {
         await requests.networkClaim?.close()
         do {
             try await requests.state.flush()
+            try await requests.state.settleMachine(counters: true)
         } catch {
             logger.error("the last counters and the time of running were not written: \(error)")
         }
@@ -242,6 +273,11 @@ public struct NodeService: Service {
                     return removed
                 }
                 await requests.apply(AccessChange(removed: removed))
+                try await state.settleMachine(counters: true)
+                // What the disk had no room for.
+                for device in try await spool.run().devices {
+                    if let device = try? DeviceID(device) { await requests.subscriptions.deposited(for: device) }
+                }
                 while true {
                     let over = try await state.write(grows: false) { try state.outbox.expire(clock: clock, in: $0) }
                     if over.isEmpty { break }

@@ -10,6 +10,9 @@ final class ServerReference: Sendable {
 
     var connections: Int { server.withLock { $0 }?.peerCount ?? 0 }
 
+    /// The bound addresses.
+    var addresses: [String] { server.withLock { $0 }?.addresses ?? [] }
+
     /// The connections of grants.
     func peers(of grants: [Int64]) -> [Peer] {
         guard let server = server.withLock({ $0 }) else { return [] }

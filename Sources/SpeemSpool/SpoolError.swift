@@ -37,6 +37,11 @@ public struct SpoolDamage: Error, Equatable, Sendable, CustomStringConvertible {
     /// What is wrong, and where.
     public var place: String
 
+    public init(file: String, place: String) {
+        self.file = file
+        self.place = place
+    }
+
     public var description: String { "\(file) is damaged: \(place)" }
 }
 

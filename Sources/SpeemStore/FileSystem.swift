@@ -146,7 +146,7 @@ func errorText(_ code: Int32) -> String {
 }
 
 /// Runs `body` and turns what the disk refused into the store's words.
-func onDisk<T>(_ body: () throws(FileError) -> T) throws(StoreError) -> T {
+package func onDisk<T>(_ body: () throws(FileError) -> T) throws(StoreError) -> T {
     do throws(FileError) {
         return try body()
     } catch {

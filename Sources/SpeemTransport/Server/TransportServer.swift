@@ -176,7 +176,7 @@ extension WireRequest {
         case .prekeyTake: 3 * Limits.prekeyBytes
         case .deposit, .acknowledge, .rosterAppend, .prekeyUpload, .inviteRegister, .redeem, .claim, .nodeStatus,
             .grantRevoke, .grantPut, .nodeReset, .routeRegister, .routeAdd, .routeRemove, .outboxPut,
-            .outboxAcknowledge, .discoverySet, .ping, nil:
+            .outboxAcknowledge, .discoverySet, .ping, .unlockStart, .unlock, nil:
             0
         }
     }

@@ -1,0 +1,73 @@
+public import Logging
+public import ServiceLifecycle
+public import SpeemConfig
+import SpeemStore
+import Synchronization
+
+/// A node whose store opens with a passphrase: it starts locked, and goes on as a ``NodeService`` in the same process and at
+/// the same addresses.
+public final class PassphraseNode: Service {
+    private let config: Config
+    private let locked: LockedNode
+    private let logger: Logger
+    private let clock: any ClockSource
+    private let fileSystem: any FileSystem
+    private let unlocked: @Sendable (NodeService.Announcement) -> Void
+    private let service = Mutex<NodeService?>(nil)
+
+    /// Where the locked node listens.
+    public var addresses: [String] { locked.addresses }
+    /// Why the locked node takes no deposits; nil when it does.
+    public var problem: String? { locked.problem }
+
+    /// Binds the sockets of the locked node. When anything fails, nothing is left open.
+    ///
+    /// - Parameter unlocked: called when it goes on as a whole node.
+    /// - Throws: ``SpeemStore/StoreError``, ``SpeemTransport/TransportError``, ``NodeError``.
+    public static func start(
+        _ config: Config, logger: Logger, clock: any ClockSource = SystemClock(),
+        unlocked: @escaping @Sendable (NodeService.Announcement) -> Void
+    ) async throws -> PassphraseNode {
+        try await start(config, logger: logger, clock: clock, fileSystem: PosixFileSystem(), unlocked: unlocked)
+    }
+
+    static func start(
+        _ config: Config, logger: Logger, clock: any ClockSource, fileSystem: any FileSystem,
+        unlocked: @escaping @Sendable (NodeService.Announcement) -> Void = { _ in }
+    ) async throws -> PassphraseNode {
+        PassphraseNode(
+            config,
+            locked: try await LockedNode.start(config, logger: logger, clock: clock, fileSystem: fileSystem),
+            logger: logger, clock: clock, fileSystem: fileSystem, unlocked: unlocked)
+    }
+
+    private init(
+        _ config: Config, locked: LockedNode, logger: Logger, clock: any ClockSource, fileSystem: any FileSystem,
+        unlocked: @escaping @Sendable (NodeService.Announcement) -> Void
+    ) {
+        self.config = config
+        self.locked = locked
+        self.logger = logger
+        self.clock = clock
+        self.fileSystem = fileSystem
+        self.unlocked = unlocked
+    }
+
+    /// Whether the store answers, once it is open.
+    public func isAlive() async -> Bool {
+        guard let service = service.withLock({ $0 }) else { return true }
+        return await service.isAlive()
+    }
+
+    /// Serves locked, and then unlocked, until a graceful shutdown.
+    ///
+    /// - Throws: what ``NodeService/run()`` throws, and the failure of the spool or of a socket while it is locked.
+    public func run() async throws {
+        guard let handover = try await locked.run() else { return }
+        let node = try await NodeService.start(
+            config, unlocked: handover, logger: logger, clock: clock, fileSystem: fileSystem)
+        service.withLock { $0 = node }
+        unlocked(node.announcement)
+        try await node.run()
+    }
+}
