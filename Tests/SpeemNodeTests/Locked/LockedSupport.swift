@@ -41,8 +41,11 @@ final class LockedTestNode: Sendable {
     /// What a power cut at this moment leaves, for a start of its own.
     func afterPowerCut() throws -> LockedTestNode {
         let copy = folder + "-\(UInt64.random(in: 0 ... .max))"
-        try FileManager.default.copyItem(atPath: folder, toPath: copy)
-        try? FileManager.default.removeItem(atPath: copy + "/control.sock")
+        let files = FileManager.default
+        try files.createDirectory(atPath: copy, withIntermediateDirectories: true)
+        for name in try files.contentsOfDirectory(atPath: folder) where name != "control.sock" {
+            try files.copyItem(atPath: folder + "/" + name, toPath: copy + "/" + name)
+        }
         return LockedTestNode(folder: copy, key: key)
     }
 
