@@ -1,4 +1,5 @@
 import SpeemCPace
+import SpeemConfig
 import SpeemCrypto
 import SpeemIdentity
 import SpeemMailbox
@@ -13,6 +14,8 @@ struct NodeControl: ControlHandler {
     let addresses: [String]
     /// The bound addresses.
     let listening: [String]
+    /// Where the store's key comes from.
+    let key: Config.StoreKeyKind
 
     func call(_ method: String, _ parameters: JSON, session: ControlSession) async throws -> JSON {
         switch method {
@@ -20,6 +23,7 @@ struct NodeControl: ControlHandler {
         case "invite": return try await invite()
         case "nearby": return requests.discovery.report
         case "claim.code": return try await claimCode()
+        case "unlock": throw ControlError(code: 1, message: "the node is not locked")
         default:
             guard ControlMethods.device.contains(method) else { throw ControlError.methodNotFound(method) }
             throw ControlError(
@@ -83,7 +87,8 @@ struct NodeControl: ControlHandler {
             "outbox": .object([
                 "waiting": .integer(report.outboxWaiting), "routes_in_trouble": .integer(report.routesInTrouble),
             ]),
-            "key": .string("file"),
+            "key": .string(key.rawValue),
+            "locked": .bool(false),
         ])
     }
 }

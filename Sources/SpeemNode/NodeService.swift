@@ -130,7 +130,7 @@ public struct NodeService: Service {
                 handler: NodeControl(
                     requests: requests,
                     claim: { try await ClaimInvite.open(state: state, addresses: addresses, lifetime: lifetime) },
-                    addresses: addresses, listening: server.addresses),
+                    addresses: addresses, listening: server.addresses, key: config.storeKey),
                 group: group, logger: logger)
         } catch {
             await requests.networkClaim?.close()

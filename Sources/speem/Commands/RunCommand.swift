@@ -27,12 +27,23 @@ struct RunCommand: AsyncParsableCommand {
         let isAlive: @Sendable () async -> Bool
         switch config.role {
         case .node:
-            let node = try await NodeService.start(config, logger: logger)
-            show(node.announcement)
-            service = node
-            isAlive = { await node.isAlive() }
+            // With the passphrase in a file there is nobody to wait for.
+            if config.storeKey == .passphrase, options.passphraseFile == nil {
+                let locked = LockedNode(config, wrapped: try StoreAccess.wrapped(config), logger: logger) {
+                    Self.show($0)
+                }
+                service = locked
+                isAlive = { await locked.isAlive() }
+                Output.note("speem: locked; speem unlock opens it")
+            } else {
+                let node = try await NodeService.start(config, key: try StoreAccess.key(config), logger: logger)
+                Self.show(node.announcement)
+                service = node
+                isAlive = { await node.isAlive() }
+            }
         case .device:
-            let device = try await DeviceService.start(config, logger: logger)
+            let device = try await DeviceService.start(
+                config, key: try StoreAccess.key(config), logger: logger)
             service = device
             isAlive = { await device.isAlive() }
             Output.note("speem: running; commands go through \(config.controlSocket)")
@@ -44,7 +55,7 @@ struct RunCommand: AsyncParsableCommand {
         try await group.run()
     }
 
-    private func show(_ announcement: NodeService.Announcement) {
+    private static func show(_ announcement: NodeService.Announcement) {
         for address in announcement.addresses { Output.note("speem: listening on \(address)") }
         guard let invite = announcement.claim else { return }
         Output.note("speem: nobody owns this node; take it from a device with: speem accept INVITE")
