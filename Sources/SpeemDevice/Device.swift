@@ -18,6 +18,8 @@ public final class Device: Sendable {
     let discovery: DeviceDiscovery
     let clock: WallClock
     let inviteLifetime: Int64
+    /// Where the store's key comes from.
+    let storeKey: Config.StoreKeyKind
     /// The longest that failed work waits.
     let poll: Duration
     /// Accepting invites: two at once would get in each other's way.
@@ -110,6 +112,7 @@ public final class Device: Sendable {
         self.news = news
         self.work = work
         inviteLifetime = config.inviteLifetime
+        storeKey = config.storeKey
         poll = .seconds(config.poll)
         let supplyIsDue = supplyIsDue
         let lookAgain = lookAgain

@@ -1,3 +1,4 @@
+import SpeemConfig
 import SpeemCrypto
 import SpeemIdentity
 import SpeemProtocol
@@ -33,7 +34,7 @@ extension DeviceControl {
             "waiting": .integer(read.outgoing.waiting),
             "undelivered": .integer(read.outgoing.undelivered),
             "rejected": .integer(read.rejected),
-            "key": .string("file"),
+            "key": .string(device.storeKey.rawValue),
         ]
         if isDaemon { result["listening"] = .array(listening.map { .string($0) }) }
         if let node = read.nodes.first(where: { !$0.isRetired }) {

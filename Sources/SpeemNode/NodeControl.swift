@@ -1,4 +1,5 @@
 import SpeemCPace
+import SpeemConfig
 import SpeemCrypto
 import SpeemIdentity
 import SpeemMailbox
@@ -14,14 +15,16 @@ struct NodeControl: ControlHandler {
     /// The bound addresses.
     let listening: [String]
     let spool: SpoolReplay
+    /// Where the store's key comes from.
+    let key: Config.StoreKeyKind
 
     func call(_ method: String, _ parameters: JSON, session: ControlSession) async throws -> JSON {
         switch method {
         case "status": return try await status()
         case "invite": return try await invite()
-        case "unlock": return .object(["locked": .bool(false)])
         case "nearby": return requests.discovery.report
         case "claim.code": return try await claimCode()
+        case "unlock": throw ControlError(code: 1, message: "the node is not locked")
         default:
             guard ControlMethods.device.contains(method) else { throw ControlError.methodNotFound(method) }
             throw ControlError(
@@ -87,7 +90,7 @@ struct NodeControl: ControlHandler {
             "outbox": .object([
                 "waiting": .integer(report.outboxWaiting), "routes_in_trouble": .integer(report.routesInTrouble),
             ]),
-            "key": .string("file"),
+            "key": .string(key.rawValue),
         ]
         if left.bytes > 0 || !left.damaged.isEmpty {
             members["spool"] = .object([

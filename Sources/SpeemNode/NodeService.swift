@@ -160,7 +160,8 @@ public struct NodeService: Service {
                 handler: NodeControl(
                     requests: requests,
                     claim: { try await ClaimInvite.open(state: state, addresses: addresses, lifetime: lifetime) },
-                    addresses: addresses, listening: server.addresses, spool: spool),
+                    addresses: addresses, listening: server.addresses, spool: spool,
+                    key: config.storeKey),
                 group: group, logger: logger)
         } catch {
             await requests.networkClaim?.close()

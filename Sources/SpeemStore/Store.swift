@@ -130,6 +130,21 @@ public final class Store: Sendable {
         }
     }
 
+    /// Takes the lock of the store in `folder`, which is made where it is missing, for as long as the returned object
+    /// lives: for whoever serves it before it can be opened.
+    ///
+    /// - Throws: ``StoreError/inUse(folder:)``.
+    public static func lock(
+        folder: String, fileSystem: any FileSystem = PosixFileSystem()
+    ) throws(StoreError) -> any Sendable {
+        let lock = try onDisk { () throws(FileError) in
+            try fileSystem.makeFolder(folder)
+            return try fileSystem.lock(folder + "/store.lock")
+        }
+        guard let lock else { throw .inUse(folder: folder) }
+        return lock
+    }
+
     /// Writes out what waits, and closes the files.
     public func close() async {
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in

@@ -72,7 +72,7 @@ struct StoreFiles {
             return .missing(
                 path: path,
                 reason: isWrapped
-                    ? "the store in \(folder) has a passphrase" : "without it the store in \(folder) cannot be opened")
+                    ? StoreError.hasPassphrase : "without it the store in \(folder) cannot be opened")
         }
     }
 

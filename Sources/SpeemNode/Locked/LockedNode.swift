@@ -313,21 +313,18 @@ final class LockedNode: Sendable {
 
 /// Keeps other processes away from a store that is not open.
 private final class FolderLock: Sendable {
-    private let path: String
     private let folder: String
     private let fileSystem: any FileSystem
     private let held = Mutex<(any Sendable)?>(nil)
 
     init(folder: String, fileSystem: any FileSystem) throws(StoreError) {
         self.folder = folder
-        path = folder + "/store.lock"
         self.fileSystem = fileSystem
         try take()
     }
 
     func take() throws(StoreError) {
-        let lock = try onDisk { () throws(FileError) in try fileSystem.lock(path) }
-        guard let lock else { throw .inUse(folder: folder) }
+        let lock = try Store.lock(folder: folder, fileSystem: fileSystem)
         held.withLock { $0 = lock }
     }
 

@@ -8,5 +8,5 @@ public enum ControlMethods {
         "delete", "settings", "notices", "nearby",
     ]
     /// Those of a node.
-    public static let node = ["status", "invite", "nearby", "claim.code"]
+    public static let node = ["status", "invite", "nearby", "claim.code", "unlock"]
 }

@@ -1,0 +1,63 @@
+import ArgumentParser
+import NIOPosix
+import SpeemConfig
+import SpeemCrypto
+import SpeemStore
+import SpeemTransport
+import Synchronization
+
+struct UnlockCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "unlock",
+        abstract: "Open the store of a node that has started locked.",
+        discussion: """
+            Asks for the passphrase on this machine, and gives the running node the key that it opens; the passphrase itself \
+            goes nowhere.
+            """)
+
+    /// How long the node may take to open its store.
+    private static let patience = Duration.seconds(120)
+
+    @OptionGroup var options: GlobalOptions
+
+    func run() async throws {
+        let config = try options.load()
+        guard config.role == .node else {
+            throw Failure("this is a device, which asks for its passphrase itself", hint: "speem run")
+        }
+        try await Caller.session(config) { caller in
+            guard let status = try await caller.callDaemon("status") else {
+                throw Failure(
+                    "the node is not running", hint: "start it with speem run --config \(config.file)")
+            }
+            guard status["locked"] == .bool(true) else { return Output.line("the node is not locked") }
+            let key = try StoreAccess.wrapped(config).unwrap(PassphraseInput.current())
+            try await Self.give(key, caller)
+            try await Self.wait(caller)
+            Output.line("unlocked")
+        }
+    }
+
+    private static func give(_ key: StoreKey, _ caller: Caller) async throws {
+        let isUnlocked = Mutex(false)
+        let text = String(decoding: Hex.encode(key.secret).exposedCopy(), as: UTF8.self)
+        do {
+            _ = try await caller.callDaemon("unlock", ["key": .string(text)]) { method, _ in
+                if method == "unlocked" { isUnlocked.withLock { $0 = true } }
+            }
+        } catch let error as TransportError {
+            // The node closes this socket to open its own; the key was the right one by then.
+            guard isUnlocked.withLock({ $0 }) else { throw error }
+        }
+    }
+
+    /// Until the node answers with its store open.
+    private static func wait(_ caller: Caller) async throws {
+        let deadline = ContinuousClock.now + patience
+        while ContinuousClock.now < deadline {
+            if let status = try? await caller.callDaemon("status"), status["locked"] != .bool(true) { return }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        throw Failure("the node has the key, and does not answer", hint: "its log says why")
+    }
+}
