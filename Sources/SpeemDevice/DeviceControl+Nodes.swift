@@ -64,7 +64,7 @@ extension DeviceControl {
     }
 
     /// The own node of an address, or whose key begins so; listed, or replaced already by an attempt that broke off.
-    private func find(_ name: String) async throws -> NodeEntry {
+    func find(_ name: String) async throws -> NodeEntry {
         let nodes = try await device.state.ownNodes()
         let claimed = try await device.state.store.read { try ClaimFlow.claimed(in: $0) }
         let entries = nodes.map(\.entry) + [claimed].compactMap(\.self)

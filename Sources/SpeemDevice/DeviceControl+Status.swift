@@ -50,14 +50,16 @@ extension DeviceControl {
 
     func isReachable(_ node: NodeEntry) async -> Bool { await problem(reaching: node) == nil }
 
-    /// Why a node does not answer; nil when it does.
+    /// Why a node does not answer, or not as it should; nil when it does.
     func problem(reaching node: NodeEntry) async -> (any Error)? {
         let connections = device.connections
         let initiator = device.state.ownInitiator
         return await Deadline.wait(Self.pingPatience) { () -> (any Error)? in
             do {
-                _ = try await connections.connection(initiator, at: node).request(.with { $0.ping = WirePing() })
-                return nil
+                let response = try await connections.connection(initiator, at: node).request(
+                    .with { $0.unlockStart = WireUnlockStart() })
+                guard case .unlockInfo(let info) = response.kind, info.locked else { return nil }
+                return DeviceError.nodeLocked(node.addresses.first ?? "?")
             } catch {
                 return error
             }

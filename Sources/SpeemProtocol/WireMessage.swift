@@ -113,7 +113,8 @@ extension WireResponse: WireMessage {
             for address in info.addresses { try limit(address, Limits.addressBytes, "unlock_info.addresses") }
         // Nothing in them has a length.
         case .acknowledged, .prekeyUploaded, .inviteRegistered, .redeemed, .pong, .grantRevoked, .grantsPut,
-            .routeRegistered, .routeAdded, .routeRemoved, .outboxTaken, .outboxAcknowledged, .discoveryWasSet, .unlocked:
+            .routeRegistered, .routeAdded, .routeRemoved, .outboxTaken, .outboxAcknowledged, .discoveryWasSet,
+            .unlocked:
             break
         }
     }

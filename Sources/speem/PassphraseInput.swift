@@ -33,6 +33,18 @@ enum PassphraseInput {
         return first
     }
 
+    /// The passphrase of a node, typed on a device, whose own store may have another.
+    static func nodes(file: String?) throws -> Passphrase {
+        let option = "--node-passphrase-file"
+        guard let file else { return try ask("passphrase of the node: ", option: option) }
+        return try read(file, option: option)
+    }
+
+    /// A line of standard input; what is behind it is not taken.
+    static func answer() -> String {
+        line(from: STDIN_FILENO).withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+    }
+
     // MARK: Files
 
     private static func read(_ path: String, option: String) throws -> Passphrase {

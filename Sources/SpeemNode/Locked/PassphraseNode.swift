@@ -1,6 +1,7 @@
 public import Logging
 public import ServiceLifecycle
 public import SpeemConfig
+import SpeemSpool
 import SpeemStore
 import Synchronization
 
@@ -51,6 +52,15 @@ public final class PassphraseNode: Service {
         self.clock = clock
         self.fileSystem = fileSystem
         self.unlocked = unlocked
+    }
+
+    /// Whether a node holds what it took in while it was locked, which only the key of that time opens: `speem rekey` would
+    /// lose it.
+    ///
+    /// - Throws: ``SpeemSpool/SpoolError``.
+    public static func holdsSpooled(_ config: Config) throws -> Bool {
+        let folder = SpoolFolder(NodeState.spoolFolder(config.dataFolder), fileSystem: PosixFileSystem())
+        return try !folder.files().isEmpty
     }
 
     /// Whether the store answers, once it is open.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import SpeemConfig
+import SpeemNode
 import SpeemStore
 
 struct RekeyCommand: AsyncParsableCommand {
@@ -17,6 +18,11 @@ struct RekeyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let config = try options.load()
+        if config.role == .node, try PassphraseNode.holdsSpooled(config) {
+            throw Failure(
+                "the node has taken messages in while it was locked, which only the key that it has now opens",
+                hint: "start it, unlock it (speem unlock), stop it, and run speem rekey again")
+        }
         let keeping: KeyChange.Keeping
         switch config.storeKey {
         case .file: keeping = .file(config.keyFile)

@@ -11,8 +11,9 @@ struct UnlockCommand: AsyncParsableCommand {
         commandName: "unlock",
         abstract: "Open the store of a node that has started locked.",
         discussion: """
-            Asks for the passphrase on this machine, and gives the running node the key that it opens; the passphrase itself \
-            goes nowhere.
+            On the node itself, or on a device of its owner. Asks for the passphrase on this machine, and gives the running \
+            node the key that it opens; the passphrase itself goes nowhere. On a device it first shows where the node is and \
+            since when its machine runs, and wants "yes": a board that was stolen, or moved, asks for the key just so.
             """)
 
     /// How long the node may take to open its store.
@@ -20,10 +21,21 @@ struct UnlockCommand: AsyncParsableCommand {
 
     @OptionGroup var options: GlobalOptions
 
+    @Argument(help: "On a device: which node; an address, or the beginning of its key (speem nodes).")
+    var node: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "On a device: a file with the passphrase of the node; - is standard input.", valueName: "file"))
+    var nodePassphraseFile: String?
+
     func run() async throws {
         let config = try options.load()
         guard config.role == .node else {
-            throw Failure("this is a device, which asks for its passphrase itself", hint: "speem run")
+            return try await RemoteUnlock(config: config, node: node, passphraseFile: nodePassphraseFile).run()
+        }
+        guard node == nil else {
+            throw Failure("this is a node's configuration, and unlocks that node", hint: "speem unlock")
         }
         try await Caller.session(config) { caller in
             guard let status = try await caller.callDaemon("status") else {
