@@ -1,5 +1,6 @@
 import Foundation
 import SpeemCrypto
+import SpeemIdentity
 import SpeemProtocol
 import SpeemStore
 import SpeemTransport
