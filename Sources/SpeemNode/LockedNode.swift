@@ -98,6 +98,8 @@ struct LockedControl: ControlHandler {
 
     /// The notification that says, before the socket closes for the node's own, that the key is the right one.
     static let unlocked = "unlocked"
+    /// Of a node that is not locked, too: then any key does.
+    static let answer = JSON.object(["locked": .bool(false)])
 
     func call(_ method: String, _ parameters: JSON, session: ControlSession) async throws -> JSON {
         switch method {
@@ -125,6 +127,6 @@ struct LockedControl: ControlHandler {
         }
         try await session.notify(Self.unlocked, .object([:]))
         unlock(key)
-        return .object([:])
+        return Self.answer
     }
 }
