@@ -10,11 +10,11 @@ extension DeviceControl {
     func nodes() async throws -> JSON {
         let nodes = try await device.state.ownNodes()
         // All at once: those that do not answer take their time.
-        let problems = await withTaskGroup(of: (Int, String?).self, returning: [Int: String].self) { group in
+        let problems = await withTaskGroup(of: (Int, (any Error)?).self, returning: [Int: any Error].self) { group in
             for (index, node) in nodes.enumerated() {
-                group.addTask { (index, await problem(reaching: node.entry).map { "\($0)" }) }
+                group.addTask { (index, await problem(reaching: node.entry)) }
             }
-            var problems: [Int: String] = [:]
+            var problems: [Int: any Error] = [:]
             for await (index, problem) in group { problems[index] = problem }
             return problems
         }
@@ -26,7 +26,8 @@ extension DeviceControl {
                 "home": .bool(index == 0 && !node.isRetired), "retired": .bool(node.isRetired),
                 "reachable": .bool(problems[index] == nil),
             ]
-            if let problem = problems[index] { members["problem"] = .string(problem) }
+            if let problem = problems[index] { members["problem"] = .string("\(problem)") }
+            if case DeviceError.nodeLocked? = problems[index] { members["locked"] = .bool(true) }
             if let epoch = node.epoch { members["epoch"] = .string(Hex.encode(epoch)) }
             members["commits"] = .integer(node.commitNumber)
             result.append(.object(members))

@@ -24,7 +24,7 @@ struct NodeControl: ControlHandler {
         case "invite": return try await invite()
         case "nearby": return requests.discovery.report
         case "claim.code": return try await claimCode()
-        case "unlock": throw ControlError(code: 1, message: "the node is not locked")
+        case "unlock": return LockedControl.answer
         default:
             guard ControlMethods.device.contains(method) else { throw ControlError.methodNotFound(method) }
             throw ControlError(

@@ -52,6 +52,12 @@ struct StoreKeyTests {
         }
     }
 
+    @Test("a default that is written down is not mixed with anything", arguments: Config.StoreKeyKind.allCases)
+    func writtenDefaults(kind: Config.StoreKeyKind) throws {
+        let lines = "key = '\(kind.rawValue)'\nkey_file = ''\ncredential = 'speem-store-key'"
+        #expect(try node("[store]\n\(lines)").storeKey == kind)
+    }
+
     @Test("a credential is a file's name", arguments: ["", ".", "..", "a/b", "/run/x"])
     func credentialNames(name: String) {
         let error = nodeError("[store]\nkey = 'credential'\ncredential = '\(name)'")

@@ -7,6 +7,9 @@ struct LockedControl: ControlHandler {
     let lock: NodeLock
     let status: @Sendable () async -> JSON
 
+    /// Of a node that is not locked, too: then any key does.
+    static let answer = JSON.object(["locked": .bool(false)])
+
     func call(_ method: String, _ parameters: JSON, session: ControlSession) async throws -> JSON {
         switch method {
         case "status": return await status()
@@ -19,7 +22,7 @@ struct LockedControl: ControlHandler {
             } catch {
                 throw ControlError(code: 1, message: "\(error)", hint: nil)
             }
-            return .object(["locked": .bool(false)])
+            return Self.answer
         default:
             guard ControlMethods.device.contains(method) || ControlMethods.node.contains(method) else {
                 throw ControlError.methodNotFound(method)

@@ -27,7 +27,9 @@ struct NodesCommand: AsyncParsableCommand {
                 let key = String((node["node_key"]?.stringValue ?? "?").prefix(8))
                 let place =
                     node["retired"] == .bool(true) ? "retired" : node["home"] == .bool(true) ? "home" : "further"
-                let state = node["reachable"] == .bool(true) ? "reachable" : "not reachable"
+                let state =
+                    node["locked"] == .bool(true)
+                    ? "locked" : node["reachable"] == .bool(true) ? "reachable" : "not reachable"
                 Output.line("\(address)\t\(key)\t\(place)\t\(state)")
             }
         }
