@@ -67,12 +67,13 @@ let package = Package(
         // Floor 2
         + floor("SpeemNoise", ["SpeemCrypto"], testExclude: ["noise_peer.py"])
         + floor("SpeemCPace", ["SpeemCrypto"], tests: ["TestTools"])
-        + floor("SpeemStore", ["SpeemCrypto", "CSQLite"], tests: ["TestTools"])
+        + floor("SpeemStore", ["SpeemCrypto", "CSQLite"], tests: ["TestTools", "StoreTestTools"])
         + floor("SpeemProtocol", [protobuf], exclude: ["speem.proto"])
         + floor("SpeemConfig", [])
         + floor("SpeemQR", [], testExclude: ["check_qr.py"])
         // Floor 3
         + floor("SpeemMailbox", ["SpeemCrypto", "SpeemStore"])
+        + floor("SpeemSpool", ["SpeemCrypto", "SpeemStore"], tests: ["StoreTestTools"])
         + floor("SpeemIdentity", ["SpeemCrypto"], tests: ["TestTools"])
         + floor("SpeemSync", ["SpeemCrypto", "SpeemIdentity"], tests: ["SpeemMailbox"])
         + floor(
@@ -89,8 +90,8 @@ let package = Package(
             "SpeemNode",
             [
                 "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemMailbox", "SpeemTransport",
-                "SpeemCPace", "SpeemDiscovery", "SpeemConfig", "CStaticShims", protobuf, log, lifecycle,
-            ] + nio)
+                "SpeemSpool", "SpeemCPace", "SpeemDiscovery", "SpeemConfig", "CStaticShims", protobuf, log, lifecycle,
+            ] + nio, tests: ["StoreTestTools"])
         + floor(
             "SpeemDevice",
             [
@@ -122,5 +123,9 @@ let package = Package(
             // What several suites of tests use.
             .target(name: "TestTools", path: "Tests/TestTools", swiftSettings: settings),
             tool("NewerStore", ["SpeemStore"]),
+            // A disk whose power is cut, for those that use the store's files.
+            .target(
+                name: "StoreTestTools", dependencies: ["SpeemStore"], path: "Tests/StoreTestTools",
+                swiftSettings: settings),
         ]
 )

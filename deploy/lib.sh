@@ -230,8 +230,9 @@ note_versions() {
 }
 
 # A section for each function, so that the linker leaves out those that nobody calls, and keeps one of those that are the
-# same: 1.9 MB of 30.8.
-SMALL=(-Xswiftc -Xfrontend -Xswiftc -function-sections -Xcc -ffunction-sections -Xcc -fdata-sections -Xlinker --icf=safe)
+# same: 1.9 MB of 30.8. And code for its size, not for its speed, which saves 1.5 MB more.
+SMALL=(-Xswiftc -Osize -Xswiftc -Xfrontend -Xswiftc -function-sections -Xcc -ffunction-sections -Xcc -fdata-sections
+    -Xlinker --icf=safe)
 
 # build_static: the program as one fully static, stripped file in $SCRATCH_STATIC/speem.
 build_static() {

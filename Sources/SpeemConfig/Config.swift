@@ -77,8 +77,25 @@ public struct Config: Sendable, Equatable {
     /// `discovery.ip`: "any", "ipv4" or "ipv6".
     public internal(set) var discoveryIP = ""
 
-    /// `store.key_file`: the path of the store's key.
+    /// Where the store's key comes from.
+    public enum StoreKeyKind: String, Sendable, Hashable, CaseIterable {
+        /// A file, made by the first start.
+        case file
+        /// A credential of systemd's.
+        case credential
+        /// It lies in the data folder, wrapped under a passphrase.
+        case passphrase
+    }
+
+    /// `store.key`
+    public var storeKey: StoreKeyKind { StoreKeyKind(rawValue: storeKeyWord) ?? .file }
+    var storeKeyWord = ""
+    /// `store.key_file`: the path of the key file; with another `store.key`, where the key file was before by default.
     public internal(set) var keyFile = ""
+    /// `store.spool`, bytes
+    public internal(set) var spool: Int64 = 0
+    /// `store.credential`: a file name.
+    public internal(set) var credential = ""
     /// `control.socket`: the path of the Unix socket that commands talk to; it fits `sockaddr_un`.
     public internal(set) var controlSocket = ""
     /// `metrics.listen`: the loopback address at which a node shows its state to Prometheus; nil: nowhere. Port 0 is any

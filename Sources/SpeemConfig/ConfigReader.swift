@@ -33,7 +33,31 @@ struct ConfigReader {
         try completePaths(of: &config, given: given)
         try settleQuotas(of: &config, given: given)
         try checkProvision(of: config, given: given)
+        try checkStoreKey(of: config, given: given)
         return config
+    }
+
+    /// Keys that say where the store's key is, and are not used, would be mistaken for the place where it is.
+    private func checkStoreKey(of config: Config, given: [Setting.ID: Position]) throws(Fault) {
+        let word = TOMLString.quoted(config.storeKey.rawValue)
+        // A default that was written down says nothing.
+        let defaultKeyFile = ConfigPaths.join(config.dataFolder, "store.key")
+        let others: [(name: String, kind: Config.StoreKeyKind, isDefault: Bool)] = [
+            ("key_file", .file, config.keyFile == defaultKeyFile),
+            ("credential", .credential, config.credential == Schema.defaultCredential),
+        ]
+        for (name, kind, isDefault) in others where kind != config.storeKey && !isDefault {
+            guard let position = given[Setting.ID(table: .store, name: name)] else { continue }
+            throw Fault(
+                .badValue, at: position, "'\(name)' is not used with key = \(word)",
+                hint: "remove it, or set key = \(TOMLString.quoted(kind.rawValue)) in [store]")
+        }
+        let name = config.credential
+        guard name.isEmpty || name == "." || name == ".." || name.utf8.contains(UInt8(ascii: "/")) else { return }
+        throw Fault(
+            .badValue, at: given[Setting.ID(table: .store, name: "credential")],
+            "'credential' must be the name of a file, without a folder",
+            hint: "write credential = \(TOMLString.quoted(Schema.defaultCredential))")
     }
 
     /// What is kept for the owner leaves room for contacts: else the node would refuse all mail.

@@ -14,6 +14,9 @@ enum Schema {
     /// Bytes in the path of a Unix socket at the most: 107 on Linux, 103 on Darwin (`sun_path` with its NUL).
     static let maximumSocketPath = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
 
+    /// The name of the credential with the store's key.
+    static let defaultCredential = "speem-store-key"
+
     /// The names of swift-log's levels.
     static let logLevels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
 
@@ -131,9 +134,21 @@ enum Schema {
             "The kind of addresses to use"),
 
         Setting(
+            .store, "key", for: both,
+            .choice(
+                \.storeKeyWord, of: Config.StoreKeyKind.allCases.map(\.rawValue),
+                default: Config.StoreKeyKind.file.rawValue),
+            "Where the store's key comes from; credential: systemd's; passphrase: speem passphrase"),
+        Setting(
             .store, "key_file", for: both,
             .path(\.keyFile, maximum: maximumPath, default: .insideData("store.key")),
             "The file with the store's key; empty: store.key in the data folder"),
+        Setting(
+            .store, "credential", for: both, .text(\.credential, maximum: 255, default: defaultCredential),
+            "The name of the credential, as in LoadCredentialEncrypted="),
+        Setting(
+            .store, "spool", for: [.node], .size(\.spool, in: sizes, default: Quantity(64, .megabyte)),
+            "How much a node with a passphrase takes in before it is unlocked"),
 
         Setting(
             .control, "socket", for: both,

@@ -11,6 +11,8 @@ public enum CryptoError: Error, Equatable, Sendable, CustomStringConvertible {
     case malformedKEMInput
     /// Padding is not what ``Padme`` writes.
     case malformedPadding
+    /// The system has not the memory that a passphrase's hash takes.
+    case outOfMemory
 
     public var description: String {
         switch self {
@@ -20,6 +22,7 @@ public enum CryptoError: Error, Equatable, Sendable, CustomStringConvertible {
         case .weakPublicKey: "the public key is weak"
         case .malformedKEMInput: "the ML-KEM key or ciphertext is malformed"
         case .malformedPadding: "the padding is malformed"
+        case .outOfMemory: "not enough memory is free"
         }
     }
 }

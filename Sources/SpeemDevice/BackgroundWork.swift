@@ -74,12 +74,25 @@ struct BackgroundWork: Sendable {
                 logger.info("the connection to an own node was lost")
             } catch DeviceError.unknownToNode(let address) {
                 logger.warning("\(DeviceError.unknownToNode(address))")
+            } catch let error as RefusalError where error.code == .locked {
+                logger.notice("\(DeviceError.nodeLocked(entry.addresses.first ?? "?"))")
+                retry = Self.firstRetry
+                await untilUnlocked(entry)
             } catch {
                 logger.debug("no mail: \(error)")
             }
             await Self.sleep(Self.jittered(retry), orUntil: again)
             retry = min(retry * 2, poll)
         }
+    }
+
+    /// A locked node closes its connections when it is unlocked (and when they are idle for long, as any other).
+    private func untilUnlocked(_ node: NodeEntry) async {
+        guard let connection = try? await device.connections.connection(device.state.ownInitiator, at: node) else {
+            return
+        }
+        var pushes = connection.pushes.makeAsyncIterator()
+        while await pushes.nextBatch() != nil, !Task.isCancelled {}
     }
 
     /// Takes what is pushed, as much at once as has come. While the store is busy the rest waits in the connection, which

@@ -3,7 +3,7 @@ public import NIOCore
 public import SpeemConfig
 import SpeemDiscovery
 public import SpeemIdentity
-import SpeemStore
+public import SpeemStore
 import SpeemTransport
 import Synchronization
 
@@ -19,6 +19,8 @@ public final class Device: Sendable {
     let clock: WallClock
     let inviteLifetime: Int64
     private let longestWait: Mutex<Duration>
+    /// Where the store's key comes from.
+    let storeKey: Config.StoreKeyKind
     /// The longest that failed work waits.
     var poll: Duration {
         get { longestWait.withLock { $0 } }
@@ -49,12 +51,13 @@ public final class Device: Sendable {
 
     /// Makes the identity in a new store, and returns the account's recovery words, to be shown once.
     ///
+    /// - Parameter key: of the store; without it the configuration names a key file.
     /// - Throws: ``DeviceError``, ``SpeemStore/StoreError``.
-    public static func initialise(_ config: Config) async throws -> RecoveryWords {
+    public static func initialise(_ config: Config, key: KeySource? = nil) async throws -> RecoveryWords {
         if !config.name.isEmpty { try DeviceError.check(name: config.name) }
         let identity = try DeviceState.create(
             name: config.name, deviceName: config.deviceName.isEmpty ? HostName.current : config.deviceName)
-        let store = try await openStore(config, firstCommit: identity.insert)
+        let store = try await openStore(config, key: key, firstCommit: identity.insert)
         await store.close()
         guard store.report.isNew else { throw DeviceError.alreadyInitialised }
         return identity.words
@@ -62,13 +65,14 @@ public final class Device: Sendable {
 
     /// Opens the device.
     ///
+    /// - Parameter key: of the store; without it the configuration names a key file.
     /// - Throws: ``DeviceError``, ``SpeemStore/StoreError``.
     public static func open(
-        _ config: Config, group: any EventLoopGroup, clock: WallClock = .system, logger: Logger
+        _ config: Config, key: KeySource? = nil, group: any EventLoopGroup, clock: WallClock = .system, logger: Logger
     ) async throws -> Device {
         let store: Store
         do {
-            store = try await openStore(config)
+            store = try await openStore(config, key: key)
         } catch StoreError.missing(_, reason: StoreError.neverMade) {
             throw DeviceError.notInitialised
         }
@@ -93,11 +97,12 @@ public final class Device: Sendable {
 
     /// - Parameter firstCommit: makes the identity; without it no store is made.
     static func openStore(
-        _ config: Config, firstCommit: (@Sendable (Connection) throws -> Void)? = nil
+        _ config: Config, key: KeySource? = nil, firstCommit: (@Sendable (Connection) throws -> Void)? = nil
     ) async throws -> Store {
-        try await Store.open(
+        precondition(key != nil || config.storeKey == .file, "whoever opens a device has its key")
+        return try await Store.open(
             Store.Options(
-                folder: config.dataFolder, keyPath: config.keyFile, migrations: DeviceSchema.migrations,
+                folder: config.dataFolder, key: key ?? .file(config.keyFile), migrations: DeviceSchema.migrations,
                 mayCreate: firstCommit != nil, firstCommit: firstCommit))
     }
 
@@ -113,6 +118,7 @@ public final class Device: Sendable {
         self.news = news
         self.work = work
         inviteLifetime = config.inviteLifetime
+        storeKey = config.storeKey
         longestWait = Mutex(.seconds(config.poll))
         let supplyIsDue = supplyIsDue
         let lookAgain = lookAgain

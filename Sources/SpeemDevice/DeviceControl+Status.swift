@@ -1,3 +1,4 @@
+import SpeemConfig
 import SpeemCrypto
 import SpeemIdentity
 import SpeemProtocol
@@ -33,7 +34,7 @@ extension DeviceControl {
             "waiting": .integer(read.outgoing.waiting),
             "undelivered": .integer(read.outgoing.undelivered),
             "rejected": .integer(read.rejected),
-            "key": .string("file"),
+            "key": .string(device.storeKey.rawValue),
         ]
         if isDaemon { result["listening"] = .array(listening.map { .string($0) }) }
         let looks = await look(at: read.nodes)
@@ -79,6 +80,8 @@ extension DeviceControl {
         return await Deadline.wait(Self.statusPatience) { () -> NodeLook in
             do {
                 return .state(try await connections.connection(initiator, at: node).nodeStatus())
+            } catch let error as RefusalError where error.code == .locked {
+                return .problem(DeviceError.nodeLocked(node.addresses.first ?? "?"))
             } catch {
                 return .problem(error)
             }

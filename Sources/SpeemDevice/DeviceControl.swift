@@ -56,6 +56,8 @@ public struct DeviceControl: ControlHandler {
             case "settings": return try await settings(parameters)
             case "notices": return try await notices(parameters)
             case "status": return try await status()
+            case "unlock.start": return try await startUnlocking(parameters)
+            case "unlock.finish": return try await finishUnlocking(parameters)
             default: throw ControlError.methodNotFound(method)
             }
         } catch {

@@ -49,6 +49,12 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
     case noSession(String)
     /// An own node is there and does not know this device: `address`.
     case unknownToNode(String)
+    /// An own node has started and waits for its passphrase: `address`.
+    case nodeLocked(String)
+    /// None of those that answer.
+    case noNodeLocked
+    /// Several own nodes wait for their passphrases.
+    case severalNodesLocked([String])
     /// A device that asked to be linked is listed by now.
     case alreadyLinked(String)
     /// Something was asked, and no answer has come: it may have been done.
@@ -88,6 +94,10 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         case .noSession(let name): "there is no session with a device of \"\(name)\""
         case .unknownToNode(let address):
             "the account's node at \(address) is there and does not know this device: another device may have removed it"
+        case .nodeLocked(let address):
+            "the account's node at \(address) is locked: it takes messages in and hands none out before speem unlock"
+        case .noNodeLocked: "no node of this account is locked"
+        case .severalNodesLocked: "several nodes of this account are locked"
         case .alreadyLinked(let name): "\"\(name)\" is linked already"
         case .outcomeUnknown(let words, _): words
         case .damaged(let what): "the store holds \(what) that cannot be read"
@@ -126,6 +136,9 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         case .noSession: "wait until the contact's device has answered"
         case .unknownToNode:
             "look at speem devices on another device; if nobody of you removed it, sign in with speem recover, which also drops whoever did"
+        case .nodeLocked: "speem unlock"
+        case .noNodeLocked: "speem nodes lists them, and whether they can be reached"
+        case .severalNodesLocked(let names): "name one: " + names.joined(separator: ", ")
         case .alreadyLinked: "to undo it: speem devices remove"
         case .outcomeUnknown(_, let hint): hint
         case .damaged: "put back the newest backup of the data folder"

@@ -3,7 +3,7 @@ import NIOCore
 import NIOPosix
 public import ServiceLifecycle
 public import SpeemConfig
-import SpeemStore
+public import SpeemStore
 import SpeemTransport
 
 /// A device's daemon: stays connected to its node, reads what is pushed, and sends what waits.
@@ -15,10 +15,14 @@ public struct DeviceService: Service {
     private let group: MultiThreadedEventLoopGroup
 
     /// Opens the store and binds the control socket.
-    public static func start(_ config: Config, logger: Logger) async throws -> DeviceService {
+    ///
+    /// - Parameter key: of the store; without it the configuration names a key file.
+    public static func start(
+        _ config: Config, key: KeySource? = nil, logger: Logger
+    ) async throws -> DeviceService {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
-            let device = try await Device.open(config, group: group, logger: logger)
+            let device = try await Device.open(config, key: key, group: group, logger: logger)
             do {
                 let listener =
                     config.deviceListen.isEmpty

@@ -79,7 +79,8 @@ private struct DirectRequests: PeerHandler {
         case .ping: return .with { $0.pong = WirePong() }
         case .drain, .acknowledge, .rosterFetch, .rosterAppend, .prekeyUpload, .prekeyTake, .inviteRegister, .redeem,
             .claim, .nodeStatus, .grantRevoke, .grantList, .grantPut, .nodeReset, .routeRegister, .routeAdd,
-            .routeRemove, .outboxPut, .outboxList, .outboxAcknowledge, .discoverySet, .nodeIdentify, nil:
+            .routeRemove, .outboxPut, .outboxList, .outboxAcknowledge, .discoverySet, .nodeIdentify,
+            .unlockStart, .unlock, nil:
             return .refusal(.notAllowed, "this is a device, and takes messages only")
         }
     }

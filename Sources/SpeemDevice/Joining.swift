@@ -5,7 +5,7 @@ import SpeemCrypto
 public import SpeemIdentity
 import SpeemProtocol
 import SpeemSessions
-import SpeemStore
+public import SpeemStore
 import SpeemTransport
 import SwiftProtobuf
 
@@ -30,7 +30,8 @@ public struct Joining: Sendable {
     ///
     /// - Throws: ``DeviceError``, ``SpeemStore/StoreError``.
     public static func begin(
-        _ invite: Invite, config: Config, group: any EventLoopGroup, clock: WallClock = .system, logger: Logger
+        _ invite: Invite, config: Config, key: KeySource? = nil, group: any EventLoopGroup, clock: WallClock = .system,
+        logger: Logger
     ) async throws -> Joining {
         guard case .link(let inviter) = invite.purpose else {
             throw DeviceError.invite("this invite does not link a device", hint: nil)
@@ -39,7 +40,7 @@ public struct Joining: Sendable {
             throw DeviceError.invite("the invite has expired", hint: "make a new one: speem invite --device")
         }
         let keys = DeviceKeys(random: SystemRandomSource())
-        let store = try await Device.openStore(config) { connection in
+        let store = try await Device.openStore(config, key: key) { connection in
             try DeviceState.insert(keys, account: inviter.account, name: config.name, in: connection)
             try LinkAttempt.insert(invite, inviter, in: connection)
         }

@@ -37,6 +37,7 @@ enum NodeLook: Sendable {
         case .problem(let error):
             members["reachable"] = .bool(false)
             members["problem"] = .string("\(error)")
+            if case DeviceError.nodeLocked = error { members["locked"] = .bool(true) }
         }
         return .object(members)
     }

@@ -5,7 +5,7 @@ import SpeemCrypto
 public import SpeemIdentity
 import SpeemProtocol
 import SpeemSessions
-import SpeemStore
+public import SpeemStore
 import SpeemSync
 import SpeemTransport
 import SwiftProtobuf
@@ -33,13 +33,13 @@ public enum Recovery {
     ///
     /// - Throws: ``DeviceError``, ``SpeemIdentity/IdentityError``, ``SpeemTransport/TransportError``.
     public static func run(
-        _ account: AccountKey, node: NodeEntry, others: Others, config: Config, group: any EventLoopGroup,
-        clock: WallClock = .system, logger: Logger
+        _ account: AccountKey, node: NodeEntry, others: Others, config: Config, key: KeySource? = nil,
+        group: any EventLoopGroup, clock: WallClock = .system, logger: Logger
     ) async throws {
         let keys = DeviceKeys(random: SystemRandomSource())
         let name = config.deviceName.isEmpty ? HostName.current : config.deviceName
         let grant = account.recoveryGrant
-        let store = try await Device.openStore(config) { connection in
+        let store = try await Device.openStore(config, key: key) { connection in
             try DeviceState.insert(keys, account: account.publicKey, name: config.name, in: connection)
             try connection.execute(
                 "UPDATE device SET recovery_key = ?, recovery_psk = ?", .blob(grant.initiatorKey.publicKey.bytes),

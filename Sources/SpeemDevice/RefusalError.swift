@@ -24,7 +24,8 @@ struct RefusalError: Error, Equatable, CustomStringConvertible {
     /// Whether the same request may succeed later.
     var isTemporary: Bool {
         switch code {
-        case .mailboxFull, .nodeFull, .diskFull, .busy, .internal, .noPrekeys, .nodeRetired, .unknownRoute, .outboxFull:
+        case .mailboxFull, .nodeFull, .diskFull, .busy, .internal, .noPrekeys, .nodeRetired, .unknownRoute, .outboxFull,
+            .locked:
             true
         case .unspecified, .notAllowed, .malformed, .tooLarge, .conflict, .unknownMailbox, .inviteUsed,
             .inviteExpired, .inviteWrongKind, .rosterConflict, .rosterRefused, .alreadyOwned, .grantRevoked,

@@ -24,10 +24,12 @@ public enum Doctor {
             ClockCheck.finding(isSynchronised: speem_clock_is_synchronised() != 0),
             NodeCheck.finding(NodeCheck.Facts(isNode: isNode, daemon: daemon, file: config.file)),
             DiskCheck.finding(DiskCheck.Facts.look(config.dataFolder), refuses: daemon.refuses),
-            KeyFileCheck.finding(
-                KeyFileCheck.Facts.look(config.keyFile, dataFolder: config.dataFolder, isNode: isNode)),
+            KeyFileCheck.finding(config),
         ] + ProvisionCheck.findings(.look(config, daemon: daemon))
     }
+
+    /// What a thief of the disk makes of the place of the store's key, and what to do about it; nil where that is nothing.
+    public static func keyWarning(_ config: Config) -> String? { KeyFileCheck.warning(config) }
 
     private static func avahi(_ daemon: DaemonFacts) -> AvahiCheck.Facts {
         let busProblem = SystemBus.problem()

@@ -17,7 +17,7 @@ enum GrantKind: Sendable, Equatable {
     /// As the store keeps it.
     var code: Int64 {
         switch self {
-        case .ownDevice: 1
+        case .ownDevice: Self.ownDeviceCode
         case .contact: 2
         case .route: 3
         case .recovery: 4
@@ -25,12 +25,13 @@ enum GrantKind: Sendable, Equatable {
         }
     }
 
+    static let ownDeviceCode: Int64 = 1
     /// Rows of invites have a code from here on.
     static let firstInviteCode: Int64 = 10
 
     init(code: Int64, device: [UInt8]?) throws {
         switch code {
-        case 1:
+        case Self.ownDeviceCode:
             guard let device else { throw NodeError.inconsistentStore("a device's grant names no device") }
             self = .ownDevice(try DeviceID(device))
         case 2: self = .contact

@@ -67,6 +67,21 @@ final class NodeAccess: AccessTable {
         table.withLock { table in grants.compactMap { table.keys[$0].flatMap { table.byKey[$0] } } }
     }
 
+    /// All rows.
+    var entries: [Entry] { table.withLock { Array($0.byKey.values) } }
+
+    /// Counters that were seen elsewhere, by initiator keys.
+    func raise(counters: [[UInt8]: UInt64]) {
+        table.withLock { table in
+            for (key, counter) in counters {
+                guard var entry = table.byKey[key], counter > entry.counter else { continue }
+                entry.counter = counter
+                table.byKey[key] = entry
+                table.dirty.insert(entry.grant.id)
+            }
+        }
+    }
+
     /// How many contacts have a grant: each has an equal share of the mailboxes.
     var contacts: Int64 { table.withLock { Int64($0.contacts.count) } }
 

@@ -1,4 +1,5 @@
 import SpeemCPace
+import SpeemConfig
 import SpeemCrypto
 import SpeemIdentity
 import SpeemTransport
@@ -11,6 +12,7 @@ struct NodeControl: ControlHandler {
     let addresses: [String]
     /// The bound addresses.
     let listening: [String]
+    let spool: SpoolReplay
 
     func call(_ method: String, _ parameters: JSON, session: ControlSession) async throws -> JSON {
         switch method {
@@ -18,6 +20,7 @@ struct NodeControl: ControlHandler {
         case "invite": return try await invite()
         case "nearby": return requests.discovery.report
         case "claim.code": return try await claimCode()
+        case "unlock": return LockedControl.answer
         default:
             guard ControlMethods.device.contains(method) else { throw ControlError.methodNotFound(method) }
             throw ControlError(
@@ -80,6 +83,12 @@ struct NodeControl: ControlHandler {
         result["listening"] = .array(listening.map { .string($0) })
         if let provision = try await requests.state.provisionState() {
             result["provision"] = .string(provision.rawValue)
+        }
+        let left = try spool.left()
+        if left.bytes > 0 || !left.damaged.isEmpty {
+            result["spool"] = .object([
+                "bytes": .integer(left.bytes), "damaged": .array(left.damaged.map { .string($0) }),
+            ])
         }
         return .object(result)
     }

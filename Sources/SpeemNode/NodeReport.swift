@@ -33,8 +33,8 @@ struct NodeReport: Sendable {
     let disk: Store.DiskState
     /// Whether the store waits to be unlocked.
     var isLocked: Bool { false }
-    /// What opens the store's key.
-    var keySource: String { "file" }
+    /// What opens the store: as the configuration says it.
+    let keySource: String
 }
 
 extension NodeRequests {
@@ -60,7 +60,7 @@ extension NodeRequests {
             devicesOnline: devices.map(\.bytes).sorted { $0.lexicographicallyPrecedes($1) },
             contactsOnline: Set(online.filter { $0.kind.isOfContact }.map(\.party)).count, commits: read.commits,
             outboxWaiting: read.outbox.waiting, routesInTrouble: read.outbox.routesInTrouble,
-            clock: state.running.trust, disk: disk)
+            clock: state.running.trust, disk: disk, keySource: keySource)
     }
 }
 

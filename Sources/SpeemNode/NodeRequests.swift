@@ -22,6 +22,8 @@ struct NodeRequests: PeerHandler {
     let discovery: NodeDiscovery
     /// nil where the configuration wants none.
     let networkClaim: NetworkClaim?
+    /// What opens the store, for whoever asks how the node is.
+    let keySource: String
     /// Set once the server listens: closing connections of revoked grants, and counting them.
     let server: ServerReference
     let guests = GuestLoad()
@@ -45,13 +47,17 @@ struct NodeRequests: PeerHandler {
         if let held, !guests.enter(held) { return Self.busy }
         defer { if let held { guests.leave(held) } }
         do {
-            return switch entry.kind {
-            case .ownDevice(let device): try await answer(request, ownDevice: device, entry, peer)
-            case .contact: try await answer(request, contact: entry, peer)
-            case .route: try await answer(request, route: entry, peer)
-            case .recovery: try await answer(request, recovery: entry)
-            case .invite(let kind): try await answer(request, invite: kind, peer)
-            }
+            let response =
+                switch entry.kind {
+                case .ownDevice(let device): try await answer(request, ownDevice: device, entry, peer)
+                case .contact: try await answer(request, contact: entry, peer)
+                case .route: try await answer(request, route: entry, peer)
+                case .recovery: try await answer(request, recovery: entry)
+                case .invite(let kind): try await answer(request, invite: kind, peer)
+                }
+            // Also when it was done before: what had kept it from the disk may be over.
+            if request.changesAccess { try await state.settleMachine() }
+            return response
         } catch let refusal as Refused {
             return .with { $0.refusal = refusal.refusal }
         } catch let error as StoreError {
@@ -103,6 +109,9 @@ struct NodeRequests: PeerHandler {
         case .outboxList(let list): try await listOutbox(list, device)
         case .outboxAcknowledge(let acknowledge): try await acknowledgeOutbox(acknowledge, device)
         case .discoverySet(let set): try await setDiscoveryKey(set)
+        // The store is open, so there is nothing to unlock: whoever asked twice is told so.
+        case .unlockStart: .with { $0.unlockInfo = WireUnlockInfo() }
+        case .unlock: .with { $0.unlocked = WireUnlocked() }
         case .redeem, .routeRegister, .nodeIdentify, nil: notAllowed
         }
     }
@@ -119,7 +128,7 @@ struct NodeRequests: PeerHandler {
         case .ping: .with { $0.pong = WirePong() }
         case .drain, .acknowledge, .rosterAppend, .prekeyUpload, .redeem, .claim, .nodeStatus, .grantRevoke,
             .grantList, .grantPut, .nodeReset, .routeAdd, .routeRemove, .outboxPut, .outboxList,
-            .outboxAcknowledge, .discoverySet, .nodeIdentify, nil:
+            .outboxAcknowledge, .discoverySet, .nodeIdentify, .unlockStart, .unlock, nil:
             notAllowed
         }
     }
@@ -132,7 +141,8 @@ struct NodeRequests: PeerHandler {
         case .ping: .with { $0.pong = WirePong() }
         case .drain, .acknowledge, .rosterFetch, .rosterAppend, .prekeyUpload, .prekeyTake, .inviteRegister, .redeem,
             .claim, .nodeStatus, .grantRevoke, .grantList, .grantPut, .nodeReset, .routeRegister, .routeAdd,
-            .routeRemove, .outboxPut, .outboxList, .outboxAcknowledge, .discoverySet, .nodeIdentify, nil:
+            .routeRemove, .outboxPut, .outboxList, .outboxAcknowledge, .discoverySet, .nodeIdentify, .unlockStart,
+            .unlock, nil:
             notAllowed
         }
     }
@@ -144,7 +154,7 @@ struct NodeRequests: PeerHandler {
         case .ping: .with { $0.pong = WirePong() }
         case .deposit, .drain, .acknowledge, .prekeyUpload, .prekeyTake, .inviteRegister, .redeem, .claim,
             .nodeStatus, .grantRevoke, .grantList, .grantPut, .nodeReset, .routeRegister, .routeAdd, .routeRemove,
-            .outboxPut, .outboxList, .outboxAcknowledge, .discoverySet, .nodeIdentify, nil:
+            .outboxPut, .outboxList, .outboxAcknowledge, .discoverySet, .nodeIdentify, .unlockStart, .unlock, nil:
             notAllowed
         }
     }
@@ -183,6 +193,21 @@ struct NodeRequests: PeerHandler {
         // Fewer contacts have larger shares, and mailboxes may be gone.
         if !change.removed.isEmpty { await allClears.spaceFreed() }
         if change.inserted.contains(where: { $0.kind.isOfContact }) { await subscriptions.grantsChanged() }
+    }
+}
+
+extension WireRequest {
+    /// Whether it may change what a locked node must know (``MachineRecord``).
+    fileprivate var changesAccess: Bool {
+        switch kind {
+        case .claim, .redeem, .rosterAppend, .inviteRegister, .grantRevoke, .grantPut, .nodeReset, .routeRegister,
+            .discoverySet:
+            true
+        case .deposit, .drain, .acknowledge, .rosterFetch, .prekeyUpload, .prekeyTake, .nodeStatus, .ping, .grantList,
+            .routeAdd, .routeRemove, .outboxPut, .outboxList, .outboxAcknowledge, .nodeIdentify, .unlockStart,
+            .unlock, nil:
+            false
+        }
     }
 }
 

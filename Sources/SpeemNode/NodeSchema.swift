@@ -96,6 +96,7 @@ enum NodeSchema {
                 ) STRICT
                 """)
             try connection.execute("CREATE INDEX prekey_pair_place ON prekey_pair (device, reserved_for, id)")
+            try SpoolPosition.createTable(connection)
             try MailboxSchema.create(connection)
             try OutboxSchema.create(connection)
         }

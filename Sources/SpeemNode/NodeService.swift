@@ -6,7 +6,7 @@ import SpeemCPace
 public import SpeemConfig
 public import SpeemIdentity
 import SpeemMailbox
-import SpeemStore
+public import SpeemStore
 import SpeemTransport
 
 /// A node, from its store to its sockets.
@@ -36,6 +36,7 @@ public struct NodeService: Service {
     let requests: NodeRequests
     /// nil where the configuration wants none.
     let metrics: NodeMetricsService?
+    let spool: SpoolReplay
     private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
     public let announcement: Announcement
@@ -44,19 +45,51 @@ public struct NodeService: Service {
     private static let upkeepInterval: Int64 = 600
 
     /// Opens the store and binds all sockets. When anything fails, nothing is left open.
+    ///
+    /// - Parameter key: of the store; without it the configuration names a key file.
     public static func start(
-        _ config: Config, logger: Logger, clock: any ClockSource = SystemClock()
+        _ config: Config, key: KeySource? = nil, logger: Logger, clock: any ClockSource = SystemClock()
     ) async throws -> NodeService {
-        try await start(config, logger: logger, clock: clock, fileSystem: PosixFileSystem())
+        try await start(config, key: key, logger: logger, clock: clock, fileSystem: PosixFileSystem())
     }
 
     static func start(
-        _ config: Config, logger: Logger, clock: any ClockSource, fileSystem: any FileSystem,
+        _ config: Config, key: KeySource? = nil, logger: Logger, clock: any ClockSource, fileSystem: any FileSystem,
         forwarding: Forwarder.Settings = Forwarder.Settings()
     ) async throws -> NodeService {
         try raiseFileLimit(config)
+        precondition(key != nil || config.storeKey == .file, "whoever starts a node has its key")
+        let source = key ?? .file(config.keyFile)
         let store = try await NodeState.openStore(
-            folder: config.dataFolder, keyPath: config.keyFile, fileSystem: fileSystem)
+            folder: config.dataFolder, key: source, fileSystem: fileSystem)
+        return try await start(
+            config, store: store, boot: Boot(config, key: source, fileSystem: fileSystem), logger: logger,
+            clock: clock, forwarding: forwarding)
+    }
+
+    /// Goes on where a locked node has ended.
+    static func start(
+        _ config: Config, unlocked handover: LockedNode.Handover, logger: Logger, clock: any ClockSource,
+        fileSystem: any FileSystem
+    ) async throws -> NodeService {
+        do {
+            try raiseFileLimit(config)
+        } catch {
+            await handover.opened.store.close()
+            throw error
+        }
+        var boot = Boot(config, key: .key(handover.opened.key), fileSystem: fileSystem)
+        boot.counters = handover.counters
+        if !handover.addresses.isEmpty { boot.listen = handover.addresses.compactMap(HostPort.init(parsing:)) }
+        return try await start(
+            config, store: handover.opened.store, boot: boot, logger: logger, clock: clock,
+            forwarding: Forwarder.Settings())
+    }
+
+    private static func start(
+        _ config: Config, store: Store, boot: Boot, logger: Logger, clock: any ClockSource,
+        forwarding: Forwarder.Settings
+    ) async throws -> NodeService {
         if store.report.droppedFrames > 0 {
             logger.warning(
                 "the last transaction was torn by a power cut and was dropped; it had not been acknowledged",
@@ -65,7 +98,7 @@ public struct NodeService: Service {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
             return try await start(
-                config, store: store, group: group, logger: logger, clock: clock, forwarding: forwarding)
+                config, store: store, boot: boot, group: group, logger: logger, clock: clock, forwarding: forwarding)
         } catch {
             await store.close()
             try? await group.shutdownGracefully()
@@ -74,12 +107,12 @@ public struct NodeService: Service {
     }
 
     private static func start(
-        _ config: Config, store: Store, group: MultiThreadedEventLoopGroup, logger: Logger, clock: any ClockSource,
-        forwarding: Forwarder.Settings
+        _ config: Config, store: Store, boot: Boot, group: MultiThreadedEventLoopGroup, logger: Logger,
+        clock: any ClockSource, forwarding: Forwarder.Settings
     ) async throws -> NodeService {
         let state = try await NodeState.load(
-            store: store, mailboxes: Mailboxes(config), clock: clock,
-            logger: logger)
+            store: store, mailboxes: Mailboxes(config), clock: clock, machine: try boot.machine(), logger: logger)
+        state.access.raise(counters: boot.counters)
         if let provision = try Provision(config) {
             try await NodeProvision.adopt(provision, state: state)
             if state.account != nil {
@@ -88,6 +121,7 @@ public struct NodeService: Service {
                 )
             }
         }
+        let spool = try await boot.spool(of: state)
         let server = ServerReference()
         let subscriptions = Subscriptions(state: state)
         let allClears = AllClears(state: state, server: server)
@@ -100,15 +134,15 @@ public struct NodeService: Service {
             discovery: discovery,
             networkClaim: config.claimNetwork && state.provision == nil
                 ? NetworkClaim(config, state: state, group: group, logger: logger) { discovery.isClaimed(at: $0) }
-                : nil, server: server)
+                : nil, keySource: config.storeKey.rawValue, server: server)
         let transport = try await TransportServer.bind(
-            addresses: config.listen.map { ($0.host, $0.port) }, staticKey: state.noiseKey, access: state.access,
+            addresses: boot.listen.map { ($0.host, $0.port) }, staticKey: state.noiseKey, access: state.access,
             handler: requests, limits: TransportLimits(config), group: group, logger: logger)
         requests.server.set(transport)
         discovery.listens(at: transport.addresses)
         do {
             return try await start(
-                config, server: transport, requests: requests, group: group, logger: logger)
+                config, server: transport, requests: requests, spool: spool, group: group, logger: logger)
         } catch {
             await transport.stop()
             throw error
@@ -116,8 +150,8 @@ public struct NodeService: Service {
     }
 
     private static func start(
-        _ config: Config, server: TransportServer, requests: NodeRequests, group: MultiThreadedEventLoopGroup,
-        logger: Logger
+        _ config: Config, server: TransportServer, requests: NodeRequests, spool: SpoolReplay,
+        group: MultiThreadedEventLoopGroup, logger: Logger
     ) async throws -> NodeService {
         let state = requests.state
         let advertised = config.advertise.map(\.description)
@@ -140,7 +174,7 @@ public struct NodeService: Service {
                 handler: NodeControl(
                     requests: requests,
                     claim: { try await ClaimInvite.open(state: state, addresses: addresses, lifetime: lifetime) },
-                    addresses: addresses, listening: server.addresses),
+                    addresses: addresses, listening: server.addresses, spool: spool),
                 group: group, logger: logger)
         } catch {
             await metrics?.stop()
@@ -148,7 +182,8 @@ public struct NodeService: Service {
             throw error
         }
         return NodeService(
-            server: server, control: control, requests: requests, metrics: metrics, group: group, logger: logger,
+            server: server, control: control, requests: requests, metrics: metrics, spool: spool, group: group,
+            logger: logger,
             announcement: Announcement(
                 addresses: server.addresses, claim: claim, owner: state.provision?.account,
                 networkClaim: offer.map { Announcement.NetworkClaim(code: $0.code.text, addresses: $0.addresses) }))
@@ -201,6 +236,7 @@ public struct NodeService: Service {
         await requests.networkClaim?.close()
         do {
             try await requests.state.flush()
+            try await requests.state.settleMachine(counters: true)
         } catch {
             logger.error("the last counters and the time of running were not written: \(error)")
         }
@@ -270,6 +306,11 @@ public struct NodeService: Service {
                     return removed
                 }
                 await requests.apply(AccessChange(removed: removed))
+                try await state.settleMachine(counters: true)
+                // What the disk had no room for.
+                for device in try await spool.run().devices {
+                    if let device = try? DeviceID(device) { await requests.subscriptions.deposited(for: device) }
+                }
                 while true {
                     let over = try await state.write(grows: false) { try state.outbox.expire(clock: clock, in: $0) }
                     if over.isEmpty { break }

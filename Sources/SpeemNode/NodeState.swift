@@ -15,7 +15,15 @@ final class NodeState: Sendable {
     let running: RunningClock
     let random: SystemRandomSource
     let logger: Logger
+    /// What a locked node needs; nil where the store opens without a passphrase.
+    private let machine: Machine?
     private let mutable: Mutex<Mutable>
+
+    /// The file of ``MachineRecord``, and what goes into it beside rows of the store.
+    struct Machine: Sendable {
+        let file: MachineFile
+        let sealPublicKey: X25519.PublicKey
+    }
 
     /// What changes while the node runs; the store has the same.
     private struct Mutable {
@@ -48,11 +56,11 @@ final class NodeState: Sendable {
 
     /// Opens the node's store, or makes it and the node's identity.
     static func openStore(
-        folder: String, keyPath: String, fileSystem: any FileSystem = PosixFileSystem()
+        folder: String, key: KeySource, fileSystem: any FileSystem = PosixFileSystem()
     ) async throws -> Store {
         try await Store.open(
             Store.Options(
-                folder: folder, keyPath: keyPath, migrations: NodeSchema.migrations, mayCreate: true,
+                folder: folder, key: key, migrations: NodeSchema.migrations, mayCreate: true,
                 firstCommit: { connection in
                     let random = SystemRandomSource()
                     try connection.execute(
@@ -63,7 +71,7 @@ final class NodeState: Sendable {
 
     /// Reads the node's identity.
     static func load(
-        store: Store, mailboxes: Mailboxes, clock: any ClockSource, logger: Logger
+        store: Store, mailboxes: Mailboxes, clock: any ClockSource, machine: Machine? = nil, logger: Logger
     ) async throws -> NodeState {
         let random = SystemRandomSource()
         guard let loaded = try await store.read({ try Loaded($0) }) else { throw NodeError.identityMissing }
@@ -71,7 +79,8 @@ final class NodeState: Sendable {
         access.apply(AccessChange(inserted: loaded.entries))
         return NodeState(
             store: store, loaded: loaded, access: access, mailboxes: mailboxes,
-            running: RunningClock(source: clock, base: loaded.running), random: random, logger: logger)
+            running: RunningClock(source: clock, base: loaded.running), random: random, machine: machine, logger: logger
+        )
     }
 
     private struct Loaded: Sendable {
@@ -106,8 +115,9 @@ final class NodeState: Sendable {
 
     private init(
         store: Store, loaded: Loaded, access: NodeAccess, mailboxes: Mailboxes, running: RunningClock,
-        random: SystemRandomSource, logger: Logger
+        random: SystemRandomSource, machine: Machine?, logger: Logger
     ) {
+        self.machine = machine
         self.store = store
         noiseKey = loaded.noiseKey
         self.access = access
@@ -159,6 +169,31 @@ final class NodeState: Sendable {
     }
 
     func wasReset(to epoch: [UInt8]) { mutable.withLock { $0.epoch = epoch } }
+
+    // MARK: For a locked start
+
+    /// The folder of what is taken in while the store is locked.
+    static func spoolFolder(_ dataFolder: String) -> String { dataFolder + "/spool" }
+
+    /// Returns when the machine file holds what is committed now, if there is one. Without it a withdrawn grant would open
+    /// the node again while it is locked.
+    ///
+    /// - Parameter counters: whether new counters alone are written, too.
+    /// - Throws: ``SpeemStore/StoreError``; the next call tries again.
+    func settleMachine(counters: Bool = false) async throws {
+        guard let machine else { return }
+        // On the store's thread: one after the other, each with what is newest.
+        try await store.read { [noiseKey, mailboxes] connection in
+            guard let loaded = try Loaded(connection) else { throw NodeError.identityMissing }
+            let record = MachineRecord(
+                noiseKey: noiseKey, sealPublicKey: machine.sealPublicKey,
+                isRetired: loaded.newest.map { !$0.lists(node: noiseKey.publicKey) } ?? false,
+                discoveryKey: loaded.discoveryKey, spool: try SpoolPosition.read(in: connection).last,
+                mailboxes: try mailboxes.devices(in: connection), parties: try PartyRows.names(in: connection),
+                grants: loaded.entries)
+            try machine.file.write(record, counters: counters)
+        }
+    }
 
     /// A write that also carries what was only in memory: the counters of the handshakes since, and the time of running.
     /// For the parameters see ``SpeemStore/Store``.

@@ -20,6 +20,9 @@ final class ServerReference: Sendable {
     /// The grants that somebody is connected with.
     var connectedGrants: [Int64] { server.withLock { $0 }?.connectedGrants ?? [] }
 
+    /// The bound addresses.
+    var bound: [String] { server.withLock { $0 }?.addresses ?? [] }
+
     /// The connections of grants.
     func peers(of grants: [Int64]) -> [Peer] {
         guard let server = server.withLock({ $0 }) else { return [] }

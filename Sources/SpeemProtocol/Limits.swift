@@ -63,6 +63,10 @@ public enum Limits {
     public static let versionBytes = 64
     /// Bytes of the word for what opens a node's store.
     public static let keySourceBytes = 32
+    /// Bytes of a wrapped store key.
+    public static let wrappedKeyBytes = 1024
+    /// Bytes of a node's name.
+    public static let nameBytes = 64
     /// Bytes of a refusal's or a close's words.
     public static let detailBytes = 512
 }

@@ -111,9 +111,15 @@ extension WireResponse: WireMessage {
             try limit(page.items.count, Limits.outboxItems, "outbox_page.items")
             for item in page.items { try item.check() }
         case .nodeIdentity(let identity): try limit(identity.node, Limits.nodeEntryBytes, "node_identity.node")
+        case .unlockInfo(let info):
+            try limit(info.wrappedKey, Limits.wrappedKeyBytes, "unlock_info.wrapped_key")
+            try limit(info.name, Limits.nameBytes, "unlock_info.name")
+            try limit(info.addresses.count, Limits.addresses, "unlock_info.addresses")
+            for address in info.addresses { try limit(address, Limits.addressBytes, "unlock_info.addresses") }
         // Nothing in them has a length.
         case .acknowledged, .prekeyUploaded, .inviteRegistered, .redeemed, .pong, .grantRevoked, .grantsPut,
-            .routeRegistered, .routeAdded, .routeRemoved, .outboxTaken, .outboxAcknowledged, .discoveryWasSet:
+            .routeRegistered, .routeAdded, .routeRemoved, .outboxTaken, .outboxAcknowledged, .discoveryWasSet,
+            .unlocked:
             break
         }
     }

@@ -52,7 +52,8 @@ extension WireRequest: WireMessage {
             try limit(acknowledge.items.count, Limits.acknowledgeCount, "outbox_acknowledge.items")
             for item in acknowledge.items { try length(item, 16, "outbox_acknowledge.items") }
         case .discoverySet(let set): try length(set.key, 32, "discovery_set.key")
-        case .drain, .rosterFetch, .nodeStatus, .ping, .nodeIdentify: break
+        case .unlock(let unlock): try length(unlock.dataKey, 32, "unlock.data_key")
+        case .drain, .rosterFetch, .nodeStatus, .ping, .unlockStart, .nodeIdentify: break
         }
     }
 }

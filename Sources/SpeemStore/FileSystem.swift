@@ -23,7 +23,10 @@ public struct FileError: Error, Equatable, Sendable {
         self.code = code
     }
 
-    var storeError: StoreError {
+    /// What the system says of ``code``.
+    package var words: String { errorText(code) }
+
+    package var storeError: StoreError {
         switch code {
         // A sync that fails for want of space has lost what was written, as any other that fails.
         case ENOSPC where operation != Self.syncOperation, EDQUOT where operation != Self.syncOperation:
@@ -54,7 +57,11 @@ public protocol StoreFile: AnyObject {
 public protocol FileSystem: Sendable {
     /// Opens for reading and writing, with mode 0600 when made.
     func open(_ path: String, create: Bool) throws(FileError) -> any StoreFile
+    /// Opens for reading only: from where nothing can be written, too.
+    func openForReading(_ path: String) throws(FileError) -> any StoreFile
     func exists(_ path: String) throws(FileError) -> Bool
+    /// The names in a folder, in any order; none for one that is not there.
+    func names(in folder: String) throws(FileError) -> [String]
     /// The permission bits of a file and whether it belongs to this user.
     func permissions(_ path: String) throws(FileError) -> (mode: UInt32, isOwn: Bool)
     func rename(_ old: String, to new: String) throws(FileError)
@@ -74,11 +81,12 @@ public protocol FileSystem: Sendable {
 extension FileSystem {
     public var bytesWritten: UInt64? { nil }
     public func space(of _: String) throws(FileError) -> DiskSpace? { nil }
+    public func openForReading(_ path: String) throws(FileError) -> any StoreFile { try open(path, create: false) }
 
     /// The contents of a small file, at most `limit` bytes of it; nil when it is not there.
-    func readSmall(_ path: String, limit: Int) throws(FileError) -> [UInt8]? {
+    package func readSmall(_ path: String, limit: Int) throws(FileError) -> [UInt8]? {
         guard try exists(path) else { return nil }
-        let file = try open(path, create: false)
+        let file = try openForReading(path)
         defer { file.close() }
         var bytes = [UInt8](repeating: 0, count: limit)
         var count = 0
@@ -96,7 +104,7 @@ extension FileSystem {
     }
 
     /// Writes a small file so that after a crash it is there whole or not at all.
-    func writeSmall(_ path: String, _ bytes: [UInt8], folder: String) throws(FileError) {
+    package func writeSmall(_ path: String, _ bytes: [UInt8], folder: String) throws(FileError) {
         let temporary = path + ".new"
         if try exists(temporary) { try remove(temporary) }
         let file = try open(temporary, create: true)
@@ -116,13 +124,35 @@ extension FileSystem {
     }
 }
 
+extension FileSystem {
+    /// Removes a file that is there, and with it, as far as the disk goes along, what it held: a card may keep it in blocks
+    /// that are not in use any more.
+    func erase(_ path: String, folder: String) throws(FileError) {
+        let file = try open(path, create: false)
+        defer { file.close() }
+        let zeros = [UInt8](repeating: 0, count: Int(clamping: min(try file.size(), 4096)))
+        var failure: FileError?
+        zeros.withUnsafeBytes { buffer in
+            do throws(FileError) {
+                try file.write(buffer, at: 0)
+                try file.sync()
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        try remove(path)
+        try syncFolder(folder)
+    }
+}
+
 /// The words of an errno.
 func errorText(_ code: Int32) -> String {
     strerror(code).map { String(cString: $0) } ?? "error \(code)"
 }
 
 /// Runs `body` and turns what the disk refused into the store's words.
-func onDisk<T>(_ body: () throws(FileError) -> T) throws(StoreError) -> T {
+package func onDisk<T>(_ body: () throws(FileError) -> T) throws(StoreError) -> T {
     do throws(FileError) {
         return try body()
     } catch {

@@ -27,6 +27,12 @@ public struct PosixFileSystem: FileSystem {
         return PosixFile(descriptor: descriptor, path: path, counter: counter)
     }
 
+    public func openForReading(_ path: String) throws(FileError) -> any StoreFile {
+        let descriptor = retry { posixOpen(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0) }
+        guard descriptor >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
+        return PosixFile(descriptor: descriptor, path: path, counter: counter)
+    }
+
     public func exists(_ path: String) throws(FileError) -> Bool {
         var status = stat()
         if lstat(path, &status) == 0 { return true }
@@ -34,6 +40,27 @@ public struct PosixFileSystem: FileSystem {
             throw FileError(operation: "look up", path: path, code: errno)
         }
         return false
+    }
+
+    public func names(in folder: String) throws(FileError) -> [String] {
+        guard let handle = opendir(folder) else {
+            if errno == ENOENT { return [] }
+            throw FileError(operation: "list", path: folder, code: errno)
+        }
+        defer { closedir(handle) }
+        var names: [String] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(handle) else { break }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { tuple in
+                tuple.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: tuple.pointee)) {
+                    String(cString: $0)
+                }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        guard errno == 0 else { throw FileError(operation: "list", path: folder, code: errno) }
+        return names
     }
 
     public func permissions(_ path: String) throws(FileError) -> (mode: UInt32, isOwn: Bool) {

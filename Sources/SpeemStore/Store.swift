@@ -9,8 +9,7 @@ public final class Store: Sendable {
     public struct Options: Sendable {
         /// The folder of the store's files.
         public var folder: String
-        /// The key file; in another place than `folder` it protects against a thief of the disk.
-        public var keyPath: String
+        public var key: KeySource
         public var migrations: [Migration]
         /// Whether a first start may make key and store.
         public var mayCreate: Bool
@@ -24,12 +23,12 @@ public final class Store: Sendable {
         public var random: any RandomSource
 
         public init(
-            folder: String, keyPath: String, migrations: [Migration], mayCreate: Bool,
+            folder: String, key: KeySource, migrations: [Migration], mayCreate: Bool,
             firstCommit: (@Sendable (Connection) throws -> Void)? = nil,
             fileSystem: any FileSystem = PosixFileSystem(), random: any RandomSource = SystemRandomSource()
         ) {
             self.folder = folder
-            self.keyPath = keyPath
+            self.key = key
             self.migrations = migrations
             self.mayCreate = mayCreate
             self.firstCommit = firstCommit
@@ -166,6 +165,21 @@ public final class Store: Sendable {
 
     /// Undoes a transaction that was to find out whether there is room.
     private struct Probed: Error {}
+
+    /// Takes the lock of the store in `folder`, which is made where it is missing, for as long as the returned object
+    /// lives: for whoever serves it before it can be opened.
+    ///
+    /// - Throws: ``StoreError/inUse(folder:)``.
+    public static func lock(
+        folder: String, fileSystem: any FileSystem = PosixFileSystem()
+    ) throws(StoreError) -> any Sendable {
+        let lock = try onDisk { () throws(FileError) in
+            try fileSystem.makeFolder(folder)
+            return try fileSystem.lock(folder + "/store.lock")
+        }
+        guard let lock else { throw .inUse(folder: folder) }
+        return lock
+    }
 
     /// Writes out what waits, and closes the files.
     public func close() async {

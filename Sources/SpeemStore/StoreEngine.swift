@@ -15,7 +15,7 @@ final class StoreEngine {
     init(_ options: Store.Options, failed: @escaping @Sendable (StoreError) -> Void) throws {
         self.failed = failed
         let files = StoreFiles(
-            folder: options.folder, keyPath: options.keyPath, fileSystem: options.fileSystem, random: options.random)
+            folder: options.folder, key: options.key, fileSystem: options.fileSystem, random: options.random)
         if options.mayCreate { try onDisk { () throws(FileError) in try files.fileSystem.makeFolder(files.folder) } }
         guard try onDisk({ () throws(FileError) in try files.fileSystem.exists(files.folder) }) else {
             throw StoreError.missing(path: files.folder, reason: StoreError.neverMade)

@@ -29,6 +29,8 @@ public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
 
     /// The reason of ``missing(path:reason:)`` where a first start would make what is missing.
     public static let neverMade = "there is no store yet"
+    /// The reason of ``missing(path:reason:)`` where the key file gave way to a passphrase.
+    public static let hasPassphrase = "the store has a passphrase"
 
     public var description: String {
         switch self {

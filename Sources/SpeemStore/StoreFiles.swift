@@ -3,7 +3,7 @@ import SpeemCrypto
 /// The files of a store's folder: what must be there, and making them for the first time.
 struct StoreFiles {
     let folder: String
-    let keyPath: String
+    let key: KeySource
     let fileSystem: any FileSystem
     let random: any RandomSource
 
@@ -23,6 +23,7 @@ struct StoreFiles {
 
     /// Finds or makes key and main file; afterwards the log is there, too, unless the store is new.
     func prepare(mayCreate: Bool) throws(StoreError) -> Prepared {
+        try RekeyFiles(folder: folder, fileSystem: fileSystem).settle(key)
         let marker = try onDisk { () throws(FileError) in
             // What an interrupted first start left.
             for path in [newPath, newPath + "-wal"] where try fileSystem.exists(path) { try fileSystem.remove(path) }
@@ -38,7 +39,7 @@ struct StoreFiles {
 
     /// A store that was there before: everything must be in its place.
     private func prepareKnown(marker: [UInt8]) throws(StoreError) -> Prepared {
-        guard let key = try StoreKey.load(keyPath, fileSystem: fileSystem) else { throw keyIsMissing }
+        guard let key = try loadKey() else { throw try keyIsMissing }
         guard try exists(mainPath) else {
             throw .missing(
                 path: mainPath, reason: "there was a store in \(folder) before; no new identity is made in its place")
@@ -56,8 +57,23 @@ struct StoreFiles {
         return Prepared(key: key, marker: known)
     }
 
+    /// Nil only when there is no key file.
+    private func loadKey() throws(StoreError) -> StoreKey? {
+        switch key {
+        case .file(let path): try StoreKey.load(path, fileSystem: fileSystem)
+        case .key(let key): key
+        }
+    }
+
     private var keyIsMissing: StoreError {
-        .missing(path: keyPath, reason: "without it the store in \(folder) cannot be opened")
+        get throws(StoreError) {
+            guard case .file(let path) = key else { preconditionFailure("a key that the caller has is never missing") }
+            let isWrapped = try exists(WrappedKey.path(folder: folder))
+            return .missing(
+                path: path,
+                reason: isWrapped
+                    ? StoreError.hasPassphrase : "without it the store in \(folder) cannot be opened")
+        }
     }
 
     private var logIsMissing: StoreError {
@@ -67,9 +83,9 @@ struct StoreFiles {
     /// No marker: the first start, one that was interrupted before anything was promised to anybody, or a lost marker.
     private func prepareUnmarked(mayCreate: Bool) throws(StoreError) -> StoreKey {
         let hasLog = try exists(walPath)
-        let key = try StoreKey.load(keyPath, fileSystem: fileSystem)
+        let key = try loadKey()
         if try exists(mainPath) {
-            guard let key else { throw keyIsMissing }
+            guard let key else { throw try keyIsMissing }
             if !hasLog, try hasFirstTransaction(key) { throw logIsMissing }
             return key
         }
@@ -80,13 +96,18 @@ struct StoreFiles {
         guard mayCreate else { throw .missing(path: mainPath, reason: StoreError.neverMade) }
         // A key alone is what an interrupted first start leaves, and what a lost store leaves, too. A key in the
         // data folder was made for this store by that start; one elsewhere may belong to a store that is away.
-        guard key == nil || StoreKey.folder(of: keyPath) == folder else {
-            throw .missing(
-                path: mainPath,
-                reason: "its key is there; mount the folder that holds it, or remove \(keyPath) to begin anew")
-        }
+        // A credential is there before the first start, and so tells nothing.
         let own: StoreKey
-        if let key { own = key } else { own = try StoreKey.create(keyPath, random: random, fileSystem: fileSystem) }
+        switch self.key {
+        case .file(let path):
+            guard key == nil || StoreKey.folder(of: path) == folder else {
+                throw .missing(
+                    path: mainPath,
+                    reason: "its key is there; mount the folder that holds it, or remove \(path) to begin anew")
+            }
+            if let key { own = key } else { own = try StoreKey.create(path, random: random, fileSystem: fileSystem) }
+        case .key(let given): own = given
+        }
         try create(own)
         return own
     }

@@ -1,13 +1,13 @@
 public import SpeemCrypto
 
-/// The key of a store, in a file of its own.
+/// The key of a store.
 ///
-/// One line of text: "speem-store-key-1", the 32 bytes in hexadecimal, and the first 4 bytes of their BLAKE2b, so that
+/// Its file is one line of text: "speem-store-key-1", the 32 bytes in hexadecimal, and the first 4 bytes of their BLAKE2b, so that
 /// a mistyped copy is told from a wrong key. With the file beside the store it protects nothing from a thief of both.
 public struct StoreKey: Sendable {
     /// 32 bytes.
     public let secret: SecretBytes
-    /// Where it came from.
+    /// The file it came from: of the key, the wrapped key or the credential.
     public let path: String
 
     /// Length of the key, in bytes.
@@ -19,6 +19,16 @@ public struct StoreKey: Sendable {
         precondition(secret.count == Self.length, "a store key has 32 bytes")
         self.secret = secret
         self.path = path
+    }
+
+    /// What a node seals to while its store is locked: the public half is in clear in the wrapped key.
+    public var sealKeyPair: X25519.PrivateKey {
+        let secret = HKDF.derive(secret: secret, info: DomainSeparator("store seal").bytes, length: X25519.length)
+        do throws(CryptoError) {
+            return try X25519.PrivateKey(secret)
+        } catch {
+            preconditionFailure("HKDF gives the length that is asked for")
+        }
     }
 
     /// Reads the key file.
@@ -43,22 +53,48 @@ public struct StoreKey: Sendable {
         return StoreKey(secret: secret, path: path)
     }
 
+    /// Reads a credential that the service manager has put into a folder of its own: the text of a key file, or the 32
+    /// bytes themselves. Who may read it is the service manager's to say.
+    ///
+    /// - Throws: ``StoreError/missing(path:reason:)``, ``StoreError/keyFile(path:reason:)``.
+    public static func loadCredential(
+        _ path: String, fileSystem: some FileSystem = PosixFileSystem()
+    ) throws(StoreError) -> StoreKey {
+        guard var bytes = try onDisk({ () throws(FileError) in try fileSystem.readSmall(path, limit: fileLimit) })
+        else { throw .missing(path: path, reason: "the service manager has put no such credential there") }
+        defer { Wipe.zero(&bytes) }
+        guard let secret = bytes.count == length ? SecretBytes(bytes) : parse(bytes) else {
+            throw .keyFile(path: path, reason: "it is neither the text of a speem key file nor \(length) bytes")
+        }
+        return StoreKey(secret: secret, path: path)
+    }
+
     /// Makes a key and its file, with mode 0600.
     public static func create(
         _ path: String, random: some RandomSource, fileSystem: some FileSystem = PosixFileSystem()
     ) throws(StoreError) -> StoreKey {
-        let secret = random.secret(length)
-        var writer = SecretWriter()
-        writer.write(Array("\(magic) ".utf8))
-        writer.write(Hex.encode(secret))
-        writer.write(Array(" \(checksum(secret))\n".utf8))
-        var text = writer.encoded.exposedCopy()
+        let key = StoreKey(secret: random.secret(length), path: path)
+        try key.save(path, fileSystem: fileSystem)
+        return key
+    }
+
+    /// Writes the key file, with mode 0600, in the place of an earlier one; returns when it is on disk.
+    func save(_ path: String, fileSystem: some FileSystem) throws(StoreError) {
+        var text = text.exposedCopy()
         defer { Wipe.zero(&text) }
         try onDisk { () throws(FileError) in
-            try fileSystem.makeFolder(folder(of: path))
-            try fileSystem.writeSmall(path, text, folder: folder(of: path))
+            try fileSystem.makeFolder(Self.folder(of: path))
+            try fileSystem.writeSmall(path, text, folder: Self.folder(of: path))
         }
-        return StoreKey(secret: secret, path: path)
+    }
+
+    /// The text of its file.
+    public var text: SecretBytes {
+        var writer = SecretWriter()
+        writer.write(Array("\(Self.magic) ".utf8))
+        writer.write(Hex.encode(secret))
+        writer.write(Array(" \(Self.checksum(secret))\n".utf8))
+        return writer.encoded
     }
 
     private static func parse(_ bytes: [UInt8]) -> SecretBytes? {

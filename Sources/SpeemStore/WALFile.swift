@@ -20,7 +20,7 @@ final class WALFile {
     private let pageBuffer: UnsafeMutableRawBufferPointer
 
     /// SQLite's header, 32 bytes; nil before the first write.
-    private var header: [UInt8]?
+    private(set) var header: [UInt8]?
     /// Frames that SQLite may see: up to the last commit when the file was opened, then what was written.
     private(set) var frameCount: UInt64 = 0
     /// Frames for which the file has space, and the record outside it (``LogRecord``) as well.

@@ -7,7 +7,7 @@
 #endif
 
 /// A thread of its own for blocking calls, fed through a bounded queue, that takes all that is waiting at once.
-final class WorkerThread<Job: Sendable>: @unchecked Sendable {
+package final class WorkerThread<Job: Sendable>: @unchecked Sendable {
     // Sendable is sound: every stored property below is only touched while `mutex` is held.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
@@ -21,15 +21,20 @@ final class WorkerThread<Job: Sendable>: @unchecked Sendable {
     private let costOf: @Sendable (Job) -> Int
 
     /// So many jobs, and so many bytes of memory in them; a single job is always let through.
-    struct Bound: Sendable {
-        var count: Int
-        var cost: Int
+    package struct Bound: Sendable {
+        package var count: Int
+        package var cost: Int
+
+        package init(count: Int, cost: Int) {
+            self.count = count
+            self.cost = cost
+        }
     }
 
     /// - Parameters:
     ///   - limit: what may wait.
     ///   - cost: bytes of memory that a job holds.
-    init(limit: Bound, cost: @escaping @Sendable (Job) -> Int) {
+    package init(limit: Bound, cost: @escaping @Sendable (Job) -> Int) {
         self.limit = limit
         costOf = cost
         mutex = .allocate(capacity: 1)
@@ -45,10 +50,10 @@ final class WorkerThread<Job: Sendable>: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    enum Refusal: Error { case full, closed }
+    package enum Refusal: Error { case full, closed }
 
     /// Queues a job.
-    func submit(_ job: Job) throws(Refusal) {
+    package func submit(_ job: Job) throws(Refusal) {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         guard !isClosed else { throw .closed }
@@ -62,7 +67,7 @@ final class WorkerThread<Job: Sendable>: @unchecked Sendable {
     /// Takes no further jobs; those that wait are still done.
     ///
     /// - Parameter finished: called after all of them and the thread's `tearDown`.
-    func close(_ finished: (@Sendable () -> Void)? = nil) {
+    package func close(_ finished: (@Sendable () -> Void)? = nil) {
         pthread_mutex_lock(mutex)
         isClosed = true
         let isLate = isFinished
@@ -106,7 +111,7 @@ final class WorkerThread<Job: Sendable>: @unchecked Sendable {
     }
 
     /// Starts the thread. It calls `setUp`, then `work` with every batch, and `tearDown` at the end.
-    func start<State>(
+    package func start<State>(
         batch: Bound, setUp: @escaping @Sendable () -> State, work: @escaping @Sendable (State, [Job]) -> Void,
         tearDown: @escaping @Sendable (State) -> Void
     ) {

@@ -71,7 +71,8 @@ actor Caller {
 
     private func open() async throws -> Device {
         if let device { return device }
-        let opened = try await Device.open(config, group: group, logger: Logs.make(config))
+        let opened = try await Device.open(
+            config, key: try StoreAccess.key(config), group: group, logger: Logs.make(config))
         device = opened
         return opened
     }

@@ -53,6 +53,7 @@ struct Failure: Error {
         case let error as ControlError: Failure(error.message, hint: error.hint)
         case let error as DeviceError: Failure("\(error)", hint: error.hint)
         case let error as StoreError: Failure("\(error)", hint: hint(for: error))
+        case let error as WrappedKey.Failure: Failure("\(error)", hint: hint(for: error))
         case let error as TransportError: Failure("\(error)", hint: hint(for: error))
         case is ValidationError, is CleanExit: nil
         default: String(reflecting: type(of: error)).hasPrefix("ArgumentParser.") ? nil : Failure("\(error)")
@@ -67,11 +68,21 @@ struct Failure: Error {
         case .wrongKey: "put back the key file that belongs to this store"
         case .diskFull: "free some space, then try again"
         case .missing(_, reason: StoreError.neverMade): "run speem init first"
+        case .missing(_, reason: StoreError.hasPassphrase): "set key = \"passphrase\" in [store]"
         case .missing: "put it back from where it went; to begin anew choose an empty data folder"
         case .inputOutput: "check that the folder exists, belongs to this user and is writable"
         case .newerSchema:
             "install the newer speem again; nothing was changed, and an older program cannot read this store"
         case .keyFile, .failed, .busy, .closed, .unexpectedType, .sqlite: nil
+        }
+    }
+
+    private static func hint(for error: WrappedKey.Failure) -> String? {
+        switch error {
+        case .wrongPassphrase: "type it again; capitals, spaces and the keyboard's layout count"
+        case .malformed, .costOutOfBounds, .altered:
+            "put back the newest copy of store.wrapped that belongs to this store"
+        case .outOfMemory: "stop other programs, or unlock from a machine that has more"
         }
     }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import SpeemConfig
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -17,6 +18,12 @@ struct GlobalOptions: ParsableArguments {
             discussion: "Without it: $SPEEM_CONFIG, else ~/.config/speem/speem.toml.", valueName: "file"))
     var config: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "The file whose first line is the passphrase of the store; - reads it from standard input.",
+            discussion: "Without it the terminal is asked, where a store has a passphrase.", valueName: "file"))
+    var passphraseFile: String?
+
     /// The file that is meant.
     func path() throws -> String {
         if let config { return config }
@@ -31,6 +38,7 @@ struct GlobalOptions: ParsableArguments {
     var isNamed: Bool { config != nil || Environment.value("SPEEM_CONFIG") != nil }
 
     func load() throws -> Config {
+        PassphraseInput.file.withLock { $0 = passphraseFile }
         let path = try path()
         if !isNamed, access(path, F_OK) != 0 {
             throw Failure(

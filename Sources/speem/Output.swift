@@ -17,6 +17,12 @@ enum Output {
     /// A line about what happens, for people.
     static func note(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
 
+    /// Text that goes to a descriptor as it is: a question, or a line that is written over.
+    static func note(_ text: String, to descriptor: Int32) { write(text, to: descriptor) }
+
+    /// Bytes of the result, of which no copy is made.
+    static func result(_ bytes: UnsafeRawBufferPointer) { write(bytes, to: STDOUT_FILENO) }
+
     /// A question at a terminal, whose answer comes behind it on the same line; none in a pipe.
     static func prompt(_ question: String) {
         if isatty(STDIN_FILENO) == 1 { write(question, to: STDERR_FILENO) }
@@ -47,18 +53,20 @@ enum Output {
     }
 
     private static func write(_ text: String, to descriptor: Int32) {
-        let bytes = Array(text.utf8)
+        Array(text.utf8).withUnsafeBytes { write($0, to: descriptor) }
+    }
+
+    private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) {
         var done = 0
         while done < bytes.count {
-            let count = bytes.withUnsafeBytes { buffer in
-                #if canImport(Glibc)
-                    Glibc.write(descriptor, buffer.baseAddress.map { $0 + done }, bytes.count - done)
-                #elseif canImport(Musl)
-                    Musl.write(descriptor, buffer.baseAddress.map { $0 + done }, bytes.count - done)
-                #else
-                    Darwin.write(descriptor, buffer.baseAddress.map { $0 + done }, bytes.count - done)
-                #endif
-            }
+            let rest = bytes.baseAddress.map { $0 + done }
+            #if canImport(Glibc)
+                let count = Glibc.write(descriptor, rest, bytes.count - done)
+            #elseif canImport(Musl)
+                let count = Musl.write(descriptor, rest, bytes.count - done)
+            #else
+                let count = Darwin.write(descriptor, rest, bytes.count - done)
+            #endif
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { exit(1) }
             done += count

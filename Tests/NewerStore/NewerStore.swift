@@ -22,7 +22,7 @@ enum NewerStore {
         let migrations = (1...version).map { Migration(number: $0, name: "of a newer program") { _ in } }
         let store = try await Store.open(
             Store.Options(
-                folder: folder, keyPath: folder + "/store.key", migrations: migrations, mayCreate: false))
+                folder: folder, key: .file(folder + "/store.key"), migrations: migrations, mayCreate: false))
         await store.close()
         print("the store has version \(version)")
     }

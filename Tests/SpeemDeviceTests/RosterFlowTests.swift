@@ -183,7 +183,8 @@ extension TestNode {
         let config = try config()
         let store = try await Store.open(
             Store.Options(
-                folder: config.dataFolder, keyPath: config.keyFile, migrations: NodeSchema.migrations, mayCreate: false)
+                folder: config.dataFolder, key: .file(config.keyFile), migrations: NodeSchema.migrations,
+                mayCreate: false)
         )
         do {
             try await store.write { try body($0) }

@@ -86,8 +86,10 @@ actor TestNode {
         return try Config.parse(Array(text.utf8), file: folder.path + ".toml", home: nil)
     }
 
-    func start() async throws {
-        let service = try await NodeService.start(try config(), logger: quietLogger)
+    /// - Parameter key: of a store with a passphrase.
+    func start(key: StoreKey? = nil) async throws {
+        let service = try await NodeService.start(
+            try config(), key: key.map { .key($0) }, logger: quietLogger)
         claim = service.announcement.claim
         networkClaim = service.announcement.networkClaim
         entry = entry ?? claim?.node
@@ -101,6 +103,20 @@ actor TestNode {
 
     /// Another card in the same board.
     func erase() throws { try FileManager.default.removeItem(atPath: folder.path) }
+
+    /// Starts it locked; it is unlocked when `unlocked` is called.
+    func startLocked(unlocked: @escaping @Sendable () -> Void = {}) async throws {
+        let node = try await PassphraseNode.start(try config(), logger: quietLogger) { _ in unlocked() }
+        let group = ServiceGroup(services: [node], logger: quietLogger)
+        services = group
+        running = Task { try await group.run() }
+    }
+
+    /// Puts a wrapped key into the folder of a node that was not started yet.
+    func put(_ wrapped: WrappedKey) throws {
+        try FileManager.default.createDirectory(atPath: folder.path, withIntermediateDirectories: true)
+        try Data(wrapped.encoded).write(to: URL(filePath: WrappedKey.path(folder: folder.path)))
+    }
 
     /// How an address of an invite or a roster names it.
     var name: String { advertise }

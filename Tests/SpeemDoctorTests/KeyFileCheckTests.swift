@@ -1,4 +1,5 @@
 import Foundation
+import SpeemConfig
 import Testing
 
 @testable import SpeemDoctor
@@ -54,7 +55,67 @@ struct KeyFileCheckTests {
         #expect(finding(.missing, hasStore: false, isNode: true).toDo == "run speem run")
     }
 
+    @Test func theConfigurationHasNotHeardOfThePassphrase() {
+        let found = KeyFileCheck.finding(
+            KeyFileCheck.Facts(path: "/k", file: .missing, place: .elsewhere, hasStore: true, isNode: true),
+            isWrapped: true)
+        #expect(found.state == .problem)
+        #expect(found.toDo == "set key = \"passphrase\" in [store]")
+    }
+
+    // MARK: A passphrase
+
+    private func passphrase(
+        _ file: KeyFileCheck.Facts.File, hasStore: Bool = true, keyFile: String? = nil
+    ) -> Finding {
+        let facts = KeyFileCheck.Facts(
+            path: "/d/store.wrapped", file: file, place: .besideStore, hasStore: hasStore, isNode: true)
+        let finding = KeyFileCheck.passphraseFinding(facts, keyFile: keyFile)
+        #expect(finding.check == .keyFile && finding.isInOurVoice, "\(finding)")
+        #expect((finding.toDo == nil) == (finding.state == .ok), "\(finding)")
+        return finding
+    }
+
+    @Test func wrapped() {
+        let file = KeyFileCheck.Facts.File.regular(mode: 0o644, isOwn: true)
+        #expect(passphrase(file) == .ok(.keyFile, "it is wrapped under a passphrase"))
+        let left = passphrase(file, keyFile: "/k")
+        #expect(left.state == .problem && left.words.contains("/k is still there"))
+        #expect(passphrase(.missing).state == .problem)
+        #expect(passphrase(.missing, hasStore: false).state == .unknown)
+        #expect(passphrase(.missing, keyFile: "/k").toDo == "run speem passphrase")
+        #expect(passphrase(.other).state == .problem && passphrase(.other, keyFile: "/k").state == .problem)
+        #expect(passphrase(.failed(Obstacle("cannot look at it"))).state == .unknown)
+    }
+
     // MARK: The real disk
+
+    private func config(_ folder: TemporaryFolder, _ lines: String) throws -> Config {
+        let text = "role = 'node'\ndata = '\(folder.path)/data'\n[store]\n" + lines
+        return try Config.parse(Array(text.utf8), file: folder.path + "/speem.toml", home: nil)
+    }
+
+    @Test func eachKindOfKey() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("data/store.db", bytes: 1)
+        try folder.write("data/store.key", bytes: 80)
+        #expect(chmod(folder.path + "/data/store.key", 0o600) == 0)
+        let file = try config(folder, "")
+        #expect(KeyFileCheck.finding(file).state == .ok)
+        #expect(Doctor.keyWarning(file)?.contains("beside the store") == true)
+        let passphrase = try config(folder, "key = 'passphrase'")
+        #expect(KeyFileCheck.finding(passphrase).toDo == "run speem passphrase")
+        #expect(Doctor.keyWarning(passphrase)?.contains("without the passphrase") == true)
+        try folder.write("data/store.wrapped", bytes: 180)
+        #expect(KeyFileCheck.finding(passphrase).state == .problem)
+        try FileManager.default.removeItem(atPath: folder.path + "/data/store.key")
+        #expect(KeyFileCheck.finding(passphrase).state == .ok)
+        #expect(Doctor.keyWarning(passphrase) == nil)
+        #expect(KeyFileCheck.finding(file).words.contains("the store has a passphrase"))
+        let credential = try config(folder, "key = 'credential'")
+        #expect(KeyFileCheck.finding(credential).words.contains("speem-store-key"))
+        #expect(Doctor.keyWarning(credential) == nil)
+    }
 
     private func look(_ key: String, _ folder: TemporaryFolder) -> KeyFileCheck.Facts {
         KeyFileCheck.Facts.look(key, dataFolder: folder.path + "/data", isNode: false)

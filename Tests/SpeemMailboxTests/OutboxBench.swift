@@ -67,7 +67,7 @@ func withOutbox(_ body: @escaping @Sendable (inout OutboxBench) throws -> Void) 
     try await withFolder { folder in
         let store = try await Store.open(
             Store.Options(
-                folder: folder, keyPath: folder + "/store.key",
+                folder: folder, key: .file(folder + "/store.key"),
                 migrations: [
                     Migration(number: 1, name: "outbox") {
                         try MailboxSchema.create($0)

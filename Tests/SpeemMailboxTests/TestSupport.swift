@@ -50,7 +50,7 @@ func withFolder(_ body: (String) async throws -> Void) async throws {
 func openStore(_ folder: String) async throws -> Store {
     try await Store.open(
         Store.Options(
-            folder: folder, keyPath: folder + "/store.key",
+            folder: folder, key: .file(folder + "/store.key"),
             migrations: [Migration(number: 1, name: "mailboxes") { try MailboxSchema.create($0) }], mayCreate: true))
 }
 

@@ -208,6 +208,7 @@ private final class FillableDisk: FileSystem {
         File(file: try disk.open(path, create: create), path: path) { self.isFull.withLock { $0 } }
     }
     func exists(_ path: String) throws(FileError) -> Bool { try disk.exists(path) }
+    func names(in folder: String) throws(FileError) -> [String] { try disk.names(in: folder) }
     func permissions(_ path: String) throws(FileError) -> (mode: UInt32, isOwn: Bool) { try disk.permissions(path) }
     func rename(_ old: String, to new: String) throws(FileError) { try disk.rename(old, to: new) }
     func remove(_ path: String) throws(FileError) { try disk.remove(path) }

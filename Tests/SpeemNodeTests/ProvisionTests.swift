@@ -277,7 +277,7 @@ struct ProvisionTests {
     @Test func theControlSocketHasNoInviteToGive() async throws {
         try await TestNode().serve(lines()) { service in
             let control = NodeControl(
-                requests: service.requests, claim: { nil }, addresses: [], listening: [])
+                requests: service.requests, claim: { nil }, addresses: [], listening: [], spool: service.spool)
             for method in ["invite", "claim.code"] {
                 let error = await #expect(throws: ControlError.self) {
                     _ = try await control.call(method, .null, session: ControlSession { _, _ in })

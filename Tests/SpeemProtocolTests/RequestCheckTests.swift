@@ -19,6 +19,16 @@ import Testing
         }
     }
 
+    @Test func aStoresKeyHas32Bytes() {
+        for count in [0, 31, 33] {
+            #expect(
+                refusal(of: .unlock(.with { $0.dataKey = Data(count: count) }))
+                    == .wrongLength(field: "unlock.data_key", expected: 32, actual: count))
+        }
+        #expect(refusal(of: .unlock(.with { $0.dataKey = key })) == nil)
+        #expect(refusal(of: .unlockStart(WireUnlockStart())) == nil)
+    }
+
     private let key = Data(repeating: 7, count: 32)
     private let device = Data(repeating: 9, count: 16)
 

@@ -77,6 +77,33 @@ import Testing
                 == .wrongLength(field: "node_state.mailboxes.device", expected: 16, actual: 0))
     }
 
+    @Test func whatALockedNodeShowsIsBounded() {
+        func info(wrapped: Int = 1, name: Int = 1, addresses: Int = 1, address: Int = 1) -> WireResponse.OneOf_Kind {
+            .unlockInfo(
+                .with {
+                    $0.wrappedKey = Data(count: wrapped)
+                    $0.name = String(repeating: "a", count: name)
+                    $0.addresses = Array(repeating: String(repeating: "b", count: address), count: addresses)
+                })
+        }
+        let longest = info(
+            wrapped: Limits.wrappedKeyBytes, name: Limits.nameBytes, addresses: Limits.addresses,
+            address: Limits.addressBytes)
+        #expect(refusal(of: longest) == nil)
+        #expect(
+            refusal(of: info(wrapped: Limits.wrappedKeyBytes + 1))
+                == .overLimit(field: "unlock_info.wrapped_key", limit: Limits.wrappedKeyBytes))
+        #expect(
+            refusal(of: info(name: Limits.nameBytes + 1))
+                == .overLimit(field: "unlock_info.name", limit: Limits.nameBytes))
+        let field = "unlock_info.addresses"
+        #expect(
+            refusal(of: info(addresses: Limits.addresses + 1)) == .overLimit(field: field, limit: Limits.addresses))
+        #expect(
+            refusal(of: info(address: Limits.addressBytes + 1))
+                == .overLimit(field: field, limit: Limits.addressBytes))
+    }
+
     @Test func aPageOfGrantsIsBounded() {
         func page(_ grants: Int, _ revoked: Int) -> WireResponse.OneOf_Kind {
             .grantPage(

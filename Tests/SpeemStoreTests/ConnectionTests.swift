@@ -1,4 +1,5 @@
 import SpeemCrypto
+import StoreTestTools
 import Testing
 
 @testable import SpeemStore

@@ -1,4 +1,5 @@
 import Foundation
+import StoreTestTools
 import Synchronization
 import Testing
 
@@ -40,7 +41,8 @@ struct DiskStateTests {
         let folder = "/tmp/speem-space-\(UInt64.random(in: 0 ... .max))"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let store = try await Store.open(
-            Store.Options(folder: folder, keyPath: folder + "/store.key", migrations: testMigrations, mayCreate: true))
+            Store.Options(
+                folder: folder, key: .file(folder + "/store.key"), migrations: testMigrations, mayCreate: true))
         let before = try await store.diskState()
         let space = try #require(before.space)
         let used = try #require(space.used)

@@ -1,6 +1,7 @@
 import Dispatch
 import SpeemCrypto
 import Synchronization
+import StoreTestTools
 import Testing
 
 @testable import SpeemStore

@@ -1,4 +1,5 @@
 import SpeemCrypto
+import StoreTestTools
 import Testing
 
 @testable import SpeemStore
@@ -56,6 +57,56 @@ struct KeyTests {
         #expect(throws: StoreError.self) { _ = try StoreKey.load(path) }
     }
 
+    // MARK: Credentials
+
+    private let credential = "/run/credentials/speem-store-key"
+
+    @Test func aCredentialIsTextOrBytes() throws {
+        let disk = MemoryDisk()
+        let key = try StoreKey.create(credential, random: SystemRandomSource(), fileSystem: disk)
+        #expect(try StoreKey.loadCredential(credential, fileSystem: disk).secret == key.secret)
+        #expect(key.text.exposedCopy() == disk[credential])
+        disk[credential] = key.secret.exposedCopy()
+        let raw = try StoreKey.loadCredential(credential, fileSystem: disk)
+        #expect(raw.secret == key.secret && raw.path == credential)
+    }
+
+    @Test func anythingElseIsNoCredential() throws {
+        let disk = MemoryDisk()
+        #expect(throws: StoreError.self) { _ = try StoreKey.loadCredential(credential, fileSystem: disk) }
+        for count in [0, 31, 33, 64, 4096] {
+            disk[credential] = [UInt8](repeating: 0x61, count: count)
+            #expect(throws: StoreError.self) { _ = try StoreKey.loadCredential(credential, fileSystem: disk) }
+        }
+    }
+
+    /// systemd gives credentials to a service that it neither owns nor may write.
+    @Test func aCredentialNeedsNoMoreThanReading() throws {
+        let path = "/tmp/speem-credential-\(UInt64.random(in: 0 ... .max))"
+        defer { unlink(path) }
+        let key = try StoreKey.create(path, random: SystemRandomSource())
+        chmod(path, 0o440)
+        #expect(try StoreKey.loadCredential(path).secret == key.secret)
+    }
+
+    @Test func aStoreOpensWithAKeyThatItsCallerHas() async throws {
+        let disk = MemoryDisk()
+        var given = options(disk)
+        given.key = .key(freshKey())
+        let store = try await Store.open(given)
+        #expect(store.report.isNew)
+        await store.close()
+        #expect(disk[keyPath] == nil)
+        let again = try await Store.open(given)
+        #expect(!again.report.isNew)
+        await again.close()
+        given.key = .key(freshKey())
+        await #expect(throws: StoreError.wrongKey(path: keyPath)) { _ = try await Store.open(given) }
+        // What tells that there was a store counts with every key.
+        disk[mainPath] = nil
+        await #expect(throws: StoreError.self) { _ = try await Store.open(given) }
+    }
+
     @Test func aWrongKeySaysSo() async throws {
         let disk = try await usedDisk()
         let other = try await usedDisk()
@@ -69,7 +120,7 @@ struct KeyTests {
     @Test func aKeyElsewhereWithoutItsStoreMakesNoNewOne() async throws {
         let disk = MemoryDisk()
         var elsewhere = options(disk)
-        elsewhere.keyPath = "/usb/store.key"
+        elsewhere.key = .file("/usb/store.key")
         let store = try await Store.open(elsewhere)
         await store.close()
         for path in [mainPath, walPath, markerPath] { disk[path] = nil }

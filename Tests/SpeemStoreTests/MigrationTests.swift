@@ -1,3 +1,4 @@
+import StoreTestTools
 import Synchronization
 import Testing
 

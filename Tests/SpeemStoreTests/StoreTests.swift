@@ -1,5 +1,6 @@
 import SpeemCrypto
 import Synchronization
+import StoreTestTools
 import Testing
 
 @testable import SpeemStore
@@ -43,7 +44,7 @@ struct StoreTests {
         let folder = "/tmp/speem-store-\(UInt64.random(in: 0 ... .max))"
         let real = PosixFileSystem()
         let path = Store.Options(
-            folder: folder, keyPath: folder + "/store.key", migrations: testMigrations, mayCreate: true)
+            folder: folder, key: .file(folder + "/store.key"), migrations: testMigrations, mayCreate: true)
         let store = try await Store.open(path)
         try await store.add(batch: 1, count: 500)
         // A second process would find the lock taken.

@@ -1,4 +1,5 @@
 import SpeemCrypto
+import StoreTestTools
 import Testing
 
 @testable import SpeemStore
@@ -21,7 +22,7 @@ func options(
     _ disk: any FileSystem, mayCreate: Bool = true, migrations: [Migration] = testMigrations, ballast: Int = 32 * 1024
 ) -> Store.Options {
     var options = Store.Options(
-        folder: "/store", keyPath: keyPath, migrations: migrations, mayCreate: mayCreate, fileSystem: disk)
+        folder: "/store", key: .file(keyPath), migrations: migrations, mayCreate: mayCreate, fileSystem: disk)
     options.ballast = ballast
     return options
 }

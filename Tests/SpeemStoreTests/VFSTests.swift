@@ -1,6 +1,7 @@
 import CSQLite
 import SpeemCrypto
 import Synchronization
+import StoreTestTools
 import Testing
 
 @testable import SpeemStore

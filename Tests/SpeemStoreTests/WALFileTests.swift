@@ -1,5 +1,6 @@
 import SpeemCrypto
 import Synchronization
+import StoreTestTools
 import Testing
 
 @testable import SpeemStore

@@ -7,7 +7,7 @@ struct FloorTests {
         "CSodium": 0, "CSQLite": 0, "CAvahi": 0, "CStaticShims": 0,
         "SpeemCrypto": 1,
         "SpeemNoise": 2, "SpeemCPace": 2, "SpeemStore": 2, "SpeemProtocol": 2, "SpeemConfig": 2, "SpeemQR": 2,
-        "SpeemIdentity": 3, "SpeemSessions": 3, "SpeemSync": 3, "SpeemMailbox": 3,
+        "SpeemIdentity": 3, "SpeemSessions": 3, "SpeemSync": 3, "SpeemMailbox": 3, "SpeemSpool": 3,
         "SpeemTransport": 4, "SpeemDiscovery": 4, "SpeemSystemd": 4,
         "SpeemNode": 5, "SpeemDevice": 5, "SpeemDoctor": 5,
         "speem": 6, "speem-benchmark": 6,

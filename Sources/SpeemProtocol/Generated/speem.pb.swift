@@ -386,6 +386,22 @@ public nonisolated struct WireRequest: Sendable {
     set {kind = .discoverySet(newValue)}
   }
 
+  public var unlockStart: WireUnlockStart {
+    get {
+      if case .unlockStart(let v)? = kind {return v}
+      return WireUnlockStart()
+    }
+    set {kind = .unlockStart(newValue)}
+  }
+
+  public var unlock: WireUnlock {
+    get {
+      if case .unlock(let v)? = kind {return v}
+      return WireUnlock()
+    }
+    set {kind = .unlock(newValue)}
+  }
+
   public var nodeIdentify: WireNodeIdentify {
     get {
       if case .nodeIdentify(let v)? = kind {return v}
@@ -420,6 +436,8 @@ public nonisolated struct WireRequest: Sendable {
     case outboxList(WireOutboxList)
     case outboxAcknowledge(WireOutboxAcknowledge)
     case discoverySet(WireDiscoverySet)
+    case unlockStart(WireUnlockStart)
+    case unlock(WireUnlock)
     case nodeIdentify(WireNodeIdentify)
 
   }
@@ -626,6 +644,22 @@ public nonisolated struct WireResponse: Sendable {
     set {kind = .discoveryWasSet(newValue)}
   }
 
+  public var unlockInfo: WireUnlockInfo {
+    get {
+      if case .unlockInfo(let v)? = kind {return v}
+      return WireUnlockInfo()
+    }
+    set {kind = .unlockInfo(newValue)}
+  }
+
+  public var unlocked: WireUnlocked {
+    get {
+      if case .unlocked(let v)? = kind {return v}
+      return WireUnlocked()
+    }
+    set {kind = .unlocked(newValue)}
+  }
+
   public var nodeIdentity: WireNodeIdentity {
     get {
       if case .nodeIdentity(let v)? = kind {return v}
@@ -661,6 +695,8 @@ public nonisolated struct WireResponse: Sendable {
     case outboxPage(WireOutboxPage)
     case outboxAcknowledged(WireOutboxAcknowledged)
     case discoveryWasSet(WireDiscoveryWasSet)
+    case unlockInfo(WireUnlockInfo)
+    case unlocked(WireUnlocked)
     case nodeIdentity(WireNodeIdentity)
 
   }
@@ -829,6 +865,9 @@ public nonisolated struct WireRefusal: Sendable {
 
     /// a key that was withdrawn is never granted again
     case grantRevoked // = 21
+
+    /// the node has started and waits for its passphrase: come back later
+    case locked // = 30
     case UNRECOGNIZED(Int)
 
     public init() {
@@ -859,6 +898,7 @@ public nonisolated struct WireRefusal: Sendable {
       case 19: self = .unknownRoute
       case 20: self = .outboxFull
       case 21: self = .grantRevoked
+      case 30: self = .locked
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -887,6 +927,7 @@ public nonisolated struct WireRefusal: Sendable {
       case .unknownRoute: return 19
       case .outboxFull: return 20
       case .grantRevoked: return 21
+      case .locked: return 30
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -915,6 +956,7 @@ public nonisolated struct WireRefusal: Sendable {
       .unknownRoute,
       .outboxFull,
       .grantRevoked,
+      .locked,
     ]
 
   }
@@ -2147,6 +2189,78 @@ public nonisolated struct WireOutboxAcknowledged: Sendable {
   public init() {}
 }
 
+/// An own device asks whether the node waits for its passphrase, and for what its person must know to unlock it.
+public nonisolated struct WireUnlockStart: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireUnlockInfo: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// false: nothing below is set
+  public var locked: Bool = false
+
+  /// the store's key under the passphrase, to be unwrapped on the device
+  public var wrappedKey: Data = Data()
+
+  /// since the machine has started
+  public var bootSeconds: UInt64 = 0
+
+  /// since the node has started, and waits
+  public var lockedSeconds: UInt64 = 0
+
+  /// as its configuration calls it
+  public var name: String = String()
+
+  /// where it listens
+  public var addresses: [String] = []
+
+  /// taken in and not in the mailboxes yet, over all boots
+  public var spoolBytes: UInt64 = 0
+
+  public var spoolLimit: UInt64 = 0
+
+  /// since it has started
+  public var spoolDeposits: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The key of the store, from an own device whose person has said yes. A wrong one changes nothing.
+public nonisolated struct WireUnlock: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 32 bytes
+  public var dataKey: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The store is open; connections are closed now with SHUTTING_DOWN, and the node is there again a moment later.
+public nonisolated struct WireUnlocked: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 /// An own device tells its node what the node is recognised by on the same network.
 public nonisolated struct WireDiscoverySet: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -2773,7 +2887,7 @@ nonisolated extension WireClose.Reason: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Request"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}deposit\0\u{1}drain\0\u{1}acknowledge\0\u{3}roster_fetch\0\u{3}roster_append\0\u{3}prekey_upload\0\u{3}prekey_take\0\u{3}invite_register\0\u{1}redeem\0\u{1}claim\0\u{3}node_status\0\u{1}ping\0\u{3}grant_revoke\0\u{3}grant_list\0\u{3}grant_put\0\u{3}node_reset\0\u{3}route_register\0\u{3}route_add\0\u{3}route_remove\0\u{3}outbox_put\0\u{3}outbox_list\0\u{3}outbox_acknowledge\0\u{3}discovery_set\0\u{4}\u{11}node_identify\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}deposit\0\u{1}drain\0\u{1}acknowledge\0\u{3}roster_fetch\0\u{3}roster_append\0\u{3}prekey_upload\0\u{3}prekey_take\0\u{3}invite_register\0\u{1}redeem\0\u{1}claim\0\u{3}node_status\0\u{1}ping\0\u{3}grant_revoke\0\u{3}grant_list\0\u{3}grant_put\0\u{3}node_reset\0\u{3}route_register\0\u{3}route_add\0\u{3}route_remove\0\u{3}outbox_put\0\u{3}outbox_list\0\u{3}outbox_acknowledge\0\u{3}discovery_set\0\u{4}\u{7}unlock_start\0\u{1}unlock\0\u{4}\u{9}node_identify\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3080,6 +3194,32 @@ nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._Message
           self.kind = .discoverySet(v)
         }
       }()
+      case 30: try {
+        var v: WireUnlockStart?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .unlockStart(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .unlockStart(v)
+        }
+      }()
+      case 31: try {
+        var v: WireUnlock?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .unlock(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .unlock(v)
+        }
+      }()
       case 40: try {
         var v: WireNodeIdentify?
         var hadOneofValue = false
@@ -3196,6 +3336,14 @@ nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._Message
       guard case .discoverySet(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 23)
     }()
+    case .unlockStart?: try {
+      guard case .unlockStart(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 30)
+    }()
+    case .unlock?: try {
+      guard case .unlock(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 31)
+    }()
     case .nodeIdentify?: try {
       guard case .nodeIdentify(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 40)
@@ -3214,7 +3362,7 @@ nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Response"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}refusal\0\u{1}deposited\0\u{1}drained\0\u{1}acknowledged\0\u{3}roster_chain\0\u{3}roster_appended\0\u{3}prekey_uploaded\0\u{3}prekey_bundle\0\u{3}invite_registered\0\u{1}redeemed\0\u{1}claimed\0\u{3}node_state\0\u{1}pong\0\u{3}grant_revoked\0\u{3}grant_page\0\u{3}grants_put\0\u{3}node_was_reset\0\u{3}route_registered\0\u{3}route_added\0\u{3}route_removed\0\u{3}outbox_taken\0\u{3}outbox_page\0\u{3}outbox_acknowledged\0\u{3}discovery_was_set\0\u{4}\u{10}node_identity\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}refusal\0\u{1}deposited\0\u{1}drained\0\u{1}acknowledged\0\u{3}roster_chain\0\u{3}roster_appended\0\u{3}prekey_uploaded\0\u{3}prekey_bundle\0\u{3}invite_registered\0\u{1}redeemed\0\u{1}claimed\0\u{3}node_state\0\u{1}pong\0\u{3}grant_revoked\0\u{3}grant_page\0\u{3}grants_put\0\u{3}node_was_reset\0\u{3}route_registered\0\u{3}route_added\0\u{3}route_removed\0\u{3}outbox_taken\0\u{3}outbox_page\0\u{3}outbox_acknowledged\0\u{3}discovery_was_set\0\u{4}\u{6}unlock_info\0\u{1}unlocked\0\u{4}\u{9}node_identity\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3534,6 +3682,32 @@ nonisolated extension WireResponse: SwiftProtobuf.Message, SwiftProtobuf._Messag
           self.kind = .discoveryWasSet(v)
         }
       }()
+      case 30: try {
+        var v: WireUnlockInfo?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .unlockInfo(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .unlockInfo(v)
+        }
+      }()
+      case 31: try {
+        var v: WireUnlocked?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .unlocked(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .unlocked(v)
+        }
+      }()
       case 40: try {
         var v: WireNodeIdentity?
         var hadOneofValue = false
@@ -3653,6 +3827,14 @@ nonisolated extension WireResponse: SwiftProtobuf.Message, SwiftProtobuf._Messag
     case .discoveryWasSet?: try {
       guard case .discoveryWasSet(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
+    }()
+    case .unlockInfo?: try {
+      guard case .unlockInfo(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 30)
+    }()
+    case .unlocked?: try {
+      guard case .unlocked(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 31)
     }()
     case .nodeIdentity?: try {
       guard case .nodeIdentity(let v)? = self.kind else { preconditionFailure() }
@@ -3851,7 +4033,7 @@ nonisolated extension WireRefusal: SwiftProtobuf.Message, SwiftProtobuf._Message
 }
 
 nonisolated extension WireRefusal.Code: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CODE_UNSPECIFIED\0\u{1}NOT_ALLOWED\0\u{1}MALFORMED\0\u{1}TOO_LARGE\0\u{1}MAILBOX_FULL\0\u{1}NODE_FULL\0\u{1}CONFLICT\0\u{1}UNKNOWN_MAILBOX\0\u{1}INVITE_USED\0\u{1}INVITE_EXPIRED\0\u{1}INVITE_WRONG_KIND\0\u{1}ROSTER_CONFLICT\0\u{1}ROSTER_REFUSED\0\u{1}NO_PREKEYS\0\u{1}ALREADY_OWNED\0\u{1}DISK_FULL\0\u{1}BUSY\0\u{1}INTERNAL\0\u{1}NODE_RETIRED\0\u{1}UNKNOWN_ROUTE\0\u{1}OUTBOX_FULL\0\u{1}GRANT_REVOKED\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CODE_UNSPECIFIED\0\u{1}NOT_ALLOWED\0\u{1}MALFORMED\0\u{1}TOO_LARGE\0\u{1}MAILBOX_FULL\0\u{1}NODE_FULL\0\u{1}CONFLICT\0\u{1}UNKNOWN_MAILBOX\0\u{1}INVITE_USED\0\u{1}INVITE_EXPIRED\0\u{1}INVITE_WRONG_KIND\0\u{1}ROSTER_CONFLICT\0\u{1}ROSTER_REFUSED\0\u{1}NO_PREKEYS\0\u{1}ALREADY_OWNED\0\u{1}DISK_FULL\0\u{1}BUSY\0\u{1}INTERNAL\0\u{1}NODE_RETIRED\0\u{1}UNKNOWN_ROUTE\0\u{1}OUTBOX_FULL\0\u{1}GRANT_REVOKED\0\u{2}\u{9}LOCKED\0")
 }
 
 nonisolated extension WireDeposit: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -5805,6 +5987,144 @@ nonisolated extension WireOutboxAcknowledged: SwiftProtobuf.Message, SwiftProtob
   }
 
   public static func ==(lhs: WireOutboxAcknowledged, rhs: WireOutboxAcknowledged) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireUnlockStart: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".UnlockStart"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireUnlockStart, rhs: WireUnlockStart) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireUnlockInfo: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".UnlockInfo"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}locked\0\u{3}wrapped_key\0\u{3}boot_seconds\0\u{3}locked_seconds\0\u{1}name\0\u{1}addresses\0\u{3}spool_bytes\0\u{3}spool_limit\0\u{3}spool_deposits\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBoolField(value: &self.locked) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.wrappedKey) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.bootSeconds) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.lockedSeconds) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 6: try { try decoder.decodeRepeatedStringField(value: &self.addresses) }()
+      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.spoolBytes) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.spoolLimit) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.spoolDeposits) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.locked != false {
+      try visitor.visitSingularBoolField(value: self.locked, fieldNumber: 1)
+    }
+    if !self.wrappedKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.wrappedKey, fieldNumber: 2)
+    }
+    if self.bootSeconds != 0 {
+      try visitor.visitSingularUInt64Field(value: self.bootSeconds, fieldNumber: 3)
+    }
+    if self.lockedSeconds != 0 {
+      try visitor.visitSingularUInt64Field(value: self.lockedSeconds, fieldNumber: 4)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 5)
+    }
+    if !self.addresses.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.addresses, fieldNumber: 6)
+    }
+    if self.spoolBytes != 0 {
+      try visitor.visitSingularUInt64Field(value: self.spoolBytes, fieldNumber: 7)
+    }
+    if self.spoolLimit != 0 {
+      try visitor.visitSingularUInt64Field(value: self.spoolLimit, fieldNumber: 8)
+    }
+    if self.spoolDeposits != 0 {
+      try visitor.visitSingularUInt64Field(value: self.spoolDeposits, fieldNumber: 9)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireUnlockInfo, rhs: WireUnlockInfo) -> Bool {
+    if lhs.locked != rhs.locked {return false}
+    if lhs.wrappedKey != rhs.wrappedKey {return false}
+    if lhs.bootSeconds != rhs.bootSeconds {return false}
+    if lhs.lockedSeconds != rhs.lockedSeconds {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs.addresses != rhs.addresses {return false}
+    if lhs.spoolBytes != rhs.spoolBytes {return false}
+    if lhs.spoolLimit != rhs.spoolLimit {return false}
+    if lhs.spoolDeposits != rhs.spoolDeposits {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireUnlock: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Unlock"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}data_key\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.dataKey) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.dataKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.dataKey, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireUnlock, rhs: WireUnlock) -> Bool {
+    if lhs.dataKey != rhs.dataKey {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireUnlocked: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Unlocked"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireUnlocked, rhs: WireUnlocked) -> Bool {
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -44,6 +44,14 @@ public final class ClientConnection: Sendable {
         return answer.futureResult
     }
 
+    /// Whom it goes to, "host:port", by the address that answered.
+    public var address: String {
+        guard let address = channel.remoteAddress, let host = address.ipAddress, let port = address.port else {
+            return "?"
+        }
+        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+
     public var isActive: Bool { channel.isActive }
 
     /// Closes; waiting requests fail.

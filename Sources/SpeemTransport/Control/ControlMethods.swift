@@ -7,8 +7,8 @@ public enum ControlMethods {
         "devices.link", "devices.refuse", "devices.remove", "devices.rename", "nodes", "nodes.replace", "node.config",
         "node.cancel",
         "node.provisions", "outbox", "why",
-        "delete", "settings", "notices", "nearby",
+        "delete", "settings", "notices", "nearby", "unlock.start", "unlock.finish",
     ]
     /// Those of a node.
-    public static let node = ["status", "invite", "nearby", "claim.code"]
+    public static let node = ["status", "invite", "nearby", "claim.code", "unlock"]
 }

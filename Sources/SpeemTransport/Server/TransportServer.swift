@@ -199,7 +199,7 @@ extension WireRequest {
         case .prekeyTake: 3 * Limits.prekeyBytes
         case .deposit, .acknowledge, .rosterAppend, .prekeyUpload, .inviteRegister, .redeem, .claim, .nodeStatus,
             .grantRevoke, .grantPut, .nodeReset, .routeRegister, .routeAdd, .routeRemove, .outboxPut,
-            .outboxAcknowledge, .discoverySet, .nodeIdentify, .ping, nil:
+            .outboxAcknowledge, .discoverySet, .nodeIdentify, .ping, .unlockStart, .unlock, nil:
             0
         }
     }

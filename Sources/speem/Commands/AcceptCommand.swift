@@ -69,9 +69,11 @@ enum Linking {
         guard config.role == .device else {
             throw Failure("\(config.file) is the configuration of a node, which is not linked")
         }
+        let key = try StoreAccess.firstKey(config)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
-            let joining = try await Joining.begin(invite, config: config, group: group, logger: Logs.make(config))
+            let joining = try await Joining.begin(
+                invite, config: config, key: key, group: group, logger: Logs.make(config))
             do {
                 try await joining.run {
                     Output.note("asked to be linked; this device shows \(joining.fingerprint)")

@@ -30,7 +30,7 @@ struct InitCommand: AsyncParsableCommand {
                 "\(config.file) is the configuration of a node, which has no account",
                 hint: "speem run starts a node; speem init is for a device")
         }
-        let words = try await Device.initialise(config).words
+        let words = try await Device.initialise(config, key: try StoreAccess.firstKey(config)).words
         if json { return Output.line(JSONText.object(["words": .array(words.map { .string($0) })])) }
         Output.line("These 24 words are your account. They are shown this once. Write them on paper, in order:")
         Output.line("")

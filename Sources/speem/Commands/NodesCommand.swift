@@ -37,7 +37,9 @@ struct NodesCommand: AsyncParsableCommand {
                 let key = String((node["node_key"]?.stringValue ?? "?").prefix(8))
                 let place =
                     node["retired"] == .bool(true) ? "retired" : node["home"] == .bool(true) ? "home" : "further"
-                let state = node["reachable"] == .bool(true) ? "reachable" : "not reachable"
+                let state =
+                    node["locked"] == .bool(true)
+                    ? "locked" : node["reachable"] == .bool(true) ? "reachable" : "not reachable"
                 let name = node["name"]?.stringValue.map { Output.printable($0) } ?? "-"
                 let disk = StatusText.space(node["state"]?["disk"] ?? .null).map { "\t\($0)" } ?? ""
                 Output.line("\(address)\t\(key)\t\(place)\t\(state)\t\(name)\(disk)")

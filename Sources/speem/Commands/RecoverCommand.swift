@@ -43,10 +43,12 @@ struct RecoverCommand: AsyncParsableCommand {
         var words = ""
         while words.split(whereSeparator: \.isWhitespace).count < 24, let line = readLine() { words += " " + line }
         let account = try AccountKey(words: words)
+        let storeKey = try StoreAccess.firstKey(config)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
             try await Recovery.run(
-                account, node: node, others: alone ? .remove : .keep, config: config, group: group,
+                account, node: node, others: alone ? .remove : .keep, config: config, key: storeKey,
+                group: group,
                 logger: Logs.make(config))
         } catch {
             try? await group.shutdownGracefully()

@@ -33,13 +33,26 @@ struct RunCommand: AsyncParsableCommand {
         let reload: @Sendable (Config) async throws -> Void
         switch config.role {
         case .node:
-            let node = try await NodeService.start(config, logger: logger)
-            show(node.announcement)
-            service = node
-            isAlive = { await node.isAlive() }
-            reload = { try await node.reload($0) }
+            // With the passphrase in a file there is nobody to wait for.
+            if config.storeKey == .passphrase, options.passphraseFile == nil {
+                _ = try StoreAccess.wrapped(config)
+                let locked = try await PassphraseNode.start(config, logger: logger) { Self.show($0) }
+                service = locked
+                isAlive = { await locked.isAlive() }
+                reload = { try await locked.reload($0) }
+                for address in locked.addresses { Output.note("speem: locked, and takes messages in on \(address)") }
+                if let problem = locked.problem { Output.note("speem: locked, and takes nothing in: \(problem)") }
+                Output.note("speem: to unlock it: speem unlock, here or on a device of yours")
+            } else {
+                let node = try await NodeService.start(config, key: try StoreAccess.key(config), logger: logger)
+                Self.show(node.announcement)
+                service = node
+                isAlive = { await node.isAlive() }
+                reload = { try await node.reload($0) }
+            }
         case .device:
-            let device = try await DeviceService.start(config, logger: logger)
+            let device = try await DeviceService.start(
+                config, key: try StoreAccess.key(config), logger: logger)
             service = device
             isAlive = { await device.isAlive() }
             reload = { device.reload($0) }
@@ -56,7 +69,7 @@ struct RunCommand: AsyncParsableCommand {
         try await group.run()
     }
 
-    private func show(_ announcement: NodeService.Announcement) {
+    private static func show(_ announcement: NodeService.Announcement) {
         for address in announcement.addresses { Output.note("speem: listening on \(address)") }
         if let owner = announcement.owner {
             Output.note(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import SpeemConfig
+import SpeemDoctor
 import SpeemTransport
 
 struct StatusCommand: AsyncParsableCommand {
@@ -16,8 +17,6 @@ struct StatusCommand: AsyncParsableCommand {
         let result = try await Caller.call("status", config: config)
         if json { return Output.line(JSONText.text(result)) }
         for line in StatusText(result).lines { Output.line(Output.printable(line)) }
-        if result["key"] == .string("file"), config.keyFile.hasPrefix(config.dataFolder + "/") {
-            Output.note("note: the key lies beside the store; a thief of the disk can read it ([store] key_file)")
-        }
+        if let words = Doctor.keyWarning(config) { Output.note("note: \(words)") }
     }
 }

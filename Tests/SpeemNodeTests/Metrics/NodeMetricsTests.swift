@@ -17,7 +17,7 @@ struct NodeMetricsTests {
             routesInTrouble: 1, clock: .never,
             disk: disk
                 ?? Store.DiskState(
-                    space: DiskSpace(used: 10, free: 20, total: 30), refuses: true, written: 8192))
+                    space: DiskSpace(used: 10, free: 20, total: 30), refuses: true, written: 8192), keySource: "file")
     }
 
     /// The samples by their names and labels; every line is one, or says something about the next.

@@ -1,7 +1,5 @@
-import SpeemCrypto
-import Synchronization
-
-@testable import SpeemStore
+public import SpeemStore
+public import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -13,44 +11,46 @@ import Synchronization
 ///
 /// A write counts as on disk only after its file was synced, a name only after its folder was. A power cut keeps what was
 /// synced and, of each file, some of the writes after it, the last one perhaps torn.
-final class MemoryDisk: FileSystem {
-    struct Change: Sendable {
-        enum Kind: Sendable {
+public final class MemoryDisk: FileSystem {
+    public struct Change: Sendable {
+        public enum Kind: Sendable {
             case write(offset: Int, bytes: [UInt8])
             case resize(Int)
         }
-        let kind: Kind
+        public let kind: Kind
     }
 
-    final class Inode: Sendable {
-        struct State {
-            var synced: [UInt8] = []
-            var current: [UInt8] = []
-            var changes: [Change] = []
+    public final class Inode: Sendable {
+        public struct State {
+            public var synced: [UInt8] = []
+            public var current: [UInt8] = []
+            public var changes: [Change] = []
         }
-        let state = Mutex(State())
+        public let state = Mutex(State())
     }
 
-    struct State {
-        var names: [String: Inode] = [:]
-        var syncedNames: [String: Inode] = [:]
-        var operations = 0
-        var syncs = 0
+    public struct State {
+        public var names: [String: Inode] = [:]
+        public var syncedNames: [String: Inode] = [:]
+        public var operations = 0
+        public var syncs = 0
         /// The power goes before this operation.
-        var failAt = Int.max
+        public var failAt = Int.max
         /// Which files cannot be synced, and why.
-        var failSyncs: [String: Int32] = [:]
+        public var failSyncs: [String: Int32] = [:]
         /// Which files cannot be read.
-        var failReads: Set<String> = []
+        public var failReads: Set<String> = []
         /// Bytes of all files together.
-        var capacity = Int.max
-        var locks: Set<String> = []
+        public var capacity = Int.max
+        public var locks: Set<String> = []
     }
 
-    let state = Mutex(State())
+    public let state = Mutex(State())
+
+    public init() {}
 
     /// Counts an operation that changes something; throws when the power is gone.
-    func tick(_ operation: String, _ path: String) throws(FileError) {
+    public func tick(_ operation: String, _ path: String) throws(FileError) {
         let isDead = state.withLock { state in
             state.operations += 1
             return state.operations > state.failAt
@@ -58,20 +58,20 @@ final class MemoryDisk: FileSystem {
         if isDead { throw FileError(operation: operation, path: path, code: EIO) }
     }
 
-    var operations: Int { state.withLock { $0.operations } }
-    var syncs: Int { state.withLock { $0.syncs } }
+    public var operations: Int { state.withLock { $0.operations } }
+    public var syncs: Int { state.withLock { $0.syncs } }
 
     /// Bytes of all files.
-    var used: Int {
+    public var used: Int {
         state.withLock { $0.names.values.reduce(0) { $0 + $1.state.withLock { $0.current.count } } }
     }
 
     /// All files, byte for byte.
-    var contents: [String: [UInt8]] {
+    public var contents: [String: [UInt8]] {
         state.withLock { $0.names.mapValues { $0.state.withLock { $0.current } } }
     }
 
-    func checkSpace(_ growth: Int, _ path: String) throws(FileError) {
+    public func checkSpace(_ growth: Int, _ path: String) throws(FileError) {
         let capacity = state.withLock { $0.capacity }
         if growth > 0, capacity != .max, used + growth > capacity {
             throw FileError(operation: "extend", path: path, code: ENOSPC)
@@ -79,7 +79,7 @@ final class MemoryDisk: FileSystem {
     }
 
     /// What a machine finds after the power came back.
-    func afterPowerCut(seed: UInt64) -> MemoryDisk {
+    public func afterPowerCut(seed: UInt64) -> MemoryDisk {
         var generator = SeededGenerator(seed: seed)
         let disk = MemoryDisk()
         let names = state.withLock { state in
@@ -119,7 +119,7 @@ final class MemoryDisk: FileSystem {
     }
 
     /// An independent copy of everything.
-    func copy() -> MemoryDisk {
+    public func copy() -> MemoryDisk {
         let disk = MemoryDisk()
         for (name, inode) in state.withLock({ $0.names }) {
             let bytes = inode.state.withLock { $0.current }
@@ -133,7 +133,7 @@ final class MemoryDisk: FileSystem {
         return disk
     }
 
-    subscript(path: String) -> [UInt8]? {
+    public subscript(path: String) -> [UInt8]? {
         get { state.withLock { $0.names[path] }?.state.withLock { $0.current } }
         set {
             state.withLock { state in
@@ -152,7 +152,7 @@ final class MemoryDisk: FileSystem {
 
     // MARK: FileSystem
 
-    func open(_ path: String, create: Bool) throws(FileError) -> any StoreFile {
+    public func open(_ path: String, create: Bool) throws(FileError) -> any StoreFile {
         if let inode = state.withLock({ $0.names[path] }) { return MemoryFile(inode, path: path, disk: self) }
         guard create else { throw FileError(operation: "open", path: path, code: ENOENT) }
         try tick("create", path)
@@ -161,30 +161,36 @@ final class MemoryDisk: FileSystem {
         return MemoryFile(inode, path: path, disk: self)
     }
 
-    func exists(_ path: String) throws(FileError) -> Bool {
+    public func exists(_ path: String) throws(FileError) -> Bool {
         state.withLock { $0.names[path] != nil } || path == "/store"
     }
 
-    func permissions(_ path: String) throws(FileError) -> (mode: UInt32, isOwn: Bool) { (0o600, true) }
+    public func permissions(_ path: String) throws(FileError) -> (mode: UInt32, isOwn: Bool) { (0o600, true) }
 
-    func rename(_ old: String, to new: String) throws(FileError) {
+    public func names(in folder: String) throws(FileError) -> [String] {
+        state.withLock { state in
+            state.names.keys.filter { $0.hasPrefix(folder + "/") }.map { String($0.dropFirst(folder.utf8.count + 1)) }
+        }
+    }
+
+    public func rename(_ old: String, to new: String) throws(FileError) {
         try tick("rename", old)
         state.withLock { $0.names[new] = $0.names.removeValue(forKey: old) }
     }
 
-    func remove(_ path: String) throws(FileError) {
+    public func remove(_ path: String) throws(FileError) {
         try tick("remove", path)
         state.withLock { $0.names[path] = nil }
     }
 
-    func syncFolder(_ path: String) throws(FileError) {
+    public func syncFolder(_ path: String) throws(FileError) {
         try tick("sync", path)
         state.withLock { $0.syncedNames = $0.names }
     }
 
-    func makeFolder(_ path: String) throws(FileError) {}
+    public func makeFolder(_ path: String) throws(FileError) {}
 
-    func lock(_ path: String) throws(FileError) -> (any Sendable)? {
+    public func lock(_ path: String) throws(FileError) -> (any Sendable)? {
         let taken = state.withLock { $0.locks.insert(path).inserted }
         return taken ? MemoryLock(path, disk: self) : nil
     }
@@ -281,12 +287,12 @@ final class MemoryFile: StoreFile {
 }
 
 /// A generator with a seed, so that a failure can be repeated (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
+public struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
-    init(seed: UInt64) { state = seed }
+    public init(seed: UInt64) { state = seed }
 
-    mutating func next() -> UInt64 {
+    public mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var z = state
         z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
