@@ -177,7 +177,7 @@ unpack() {
 
 # lay_out: makes the root: the compiler's system for amd64; in /arm64 what it builds with and links (the "sysroot").
 lay_out() {
-    local new="$NEST.new" package
+    local new="$NEST.new" package library
     rm -rf "$new"
     mkdir -p "$new"/{dev,proc,tmp,home,etc/ssl/certs}
     unpack compiler "$new"
@@ -186,6 +186,13 @@ lay_out() {
     for package in "$CACHE/apt/runtime/cache/archives"/*.deb; do
         dpkg-deb --fsys-tarfile "$package" | tar -x --no-same-owner --strip-components=5 -C "$new/arm64/usr/lib" \
             ./usr/libexec/swift/lib/swift_static ./usr/libexec/swift/lib/clang
+    done
+    # The program uses FoundationEssentials only, but libraries name the whole Foundation to the linker, too, and a generic
+    # function that this compiler has left out of one of the former's files is in both: with it 38 MB would come, most of
+    # them ICU. So there is nothing in those, and whoever really needs them does not link.
+    for library in Foundation FoundationInternationalization FoundationNetworking FoundationXML CoreFoundation \
+        _FoundationICU; do
+        printf '!<arch>\n' >"$new/arm64/usr/lib/swift_static/linux/lib$library.a"
     done
     # For git. Nothing runs the scripts of the packages; this is what the one of ca-certificates does.
     cat "$new"/usr/share/ca-certificates/mozilla/*.crt >"$new/etc/ssl/certs/ca-certificates.crt"
