@@ -38,6 +38,90 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 /// libavahi-client does not tell its version: deploy/lib.sh asks pkg-config, and `speem version --verbose` shows it.
 let avahiVersion = Context.environment["SPEEM_AVAHI_VERSION"]
 
+/// Floor 0: C libraries as modules.
+let libraries: [Target] = [
+    .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(
+        name: "CAvahi", pkgConfig: "avahi-client dbus-1",
+        providers: [.apt(["libavahi-client-dev", "libavahi-common-dev", "libdbus-1-dev"])]),
+    .target(
+        name: "CStaticShims",
+        cSettings: avahiVersion.map { [.define("SPEEM_AVAHI_VERSION", to: $0)] } ?? []),
+]
+
+/// Types are written out here, because an older compiler gives up on one long sum of arrays.
+let floors: [[Target]] = [
+    // Floor 1
+    floor(
+        "SpeemCrypto", ["CSodium", .product(name: "Crypto", package: "swift-crypto")], tests: ["TestTools"]),
+    // Floor 2
+    floor("SpeemNoise", ["SpeemCrypto"], testExclude: ["noise_peer.py"]),
+    floor("SpeemCPace", ["SpeemCrypto"], tests: ["TestTools"]),
+    floor("SpeemStore", ["SpeemCrypto", "CSQLite"], tests: ["TestTools", "StoreTestTools"]),
+    floor("SpeemProtocol", [protobuf], exclude: ["speem.proto"]),
+    floor("SpeemConfig", []),
+    floor("SpeemQR", [], testExclude: ["check_qr.py"]),
+    // Floor 3
+    floor("SpeemMailbox", ["SpeemCrypto", "SpeemStore"]),
+    floor("SpeemSpool", ["SpeemCrypto", "SpeemStore"], tests: ["StoreTestTools"]),
+    floor("SpeemIdentity", ["SpeemCrypto"], tests: ["TestTools"]),
+    floor("SpeemSync", ["SpeemCrypto", "SpeemIdentity"], tests: ["SpeemMailbox"]),
+    floor(
+        "SpeemSessions", ["SpeemCrypto", "SpeemIdentity"], tests: ["TestTools"],
+        testExclude: ["reference", "vectors"]),
+    // Floor 4
+    floor(
+        "SpeemTransport", ["SpeemCrypto", "SpeemNoise", "SpeemCPace", "SpeemProtocol", protobuf, log] + nio,
+        tests: ["TestTools"]),
+    floor("SpeemDiscovery", ["SpeemCrypto", "SpeemConfig", "CAvahi", "CStaticShims", log]),
+    floor("SpeemSystemd", [lifecycle], tests: [log]),
+    // Floor 5
+    floor(
+        "SpeemNode",
+        [
+            "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemMailbox", "SpeemTransport",
+            "SpeemSpool", "SpeemCPace", "SpeemDiscovery", "SpeemConfig", "CStaticShims", protobuf, log, lifecycle,
+        ] + nio, tests: ["StoreTestTools"]),
+    floor(
+        "SpeemDevice",
+        [
+            "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemSessions", "SpeemSync",
+            "SpeemTransport", "SpeemCPace", "SpeemDiscovery", "SpeemConfig", protobuf, log, lifecycle,
+        ] + nio, tests: ["SpeemNode"]),
+    floor("SpeemDoctor", ["SpeemConfig", "SpeemStore", "SpeemTransport", "SpeemDiscovery", "CStaticShims"]),
+]
+
+/// Floor 6
+let programs: [Target] = [
+    .executableTarget(
+        name: "speem",
+        dependencies: [
+            "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemConfig", "SpeemQR",
+            "SpeemTransport", "SpeemDiscovery", "SpeemNode", "SpeemDevice", "SpeemSystemd", "SpeemDoctor",
+            "CStaticShims", .product(name: "ArgumentParser", package: "swift-argument-parser"), log, lifecycle,
+        ] + nio,
+        swiftSettings: settings),
+    .executableTarget(
+        name: "speem-benchmark",
+        dependencies: [
+            "CSQLite", "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemConfig",
+            "SpeemTransport", "SpeemNode", "SpeemDevice", "SpeemSessions", "SpeemSync", protobuf, log,
+            lifecycle,
+        ] + nio,
+        swiftSettings: settings),
+]
+
+let tools: [Target] = [
+    .testTarget(name: "TidyTests", swiftSettings: settings),
+    // What several suites of tests use.
+    .target(name: "TestTools", path: "Tests/TestTools", swiftSettings: settings),
+    tool("NewerStore", ["SpeemStore"]),
+    // A disk whose power is cut, for those that use the store's files.
+    .target(
+        name: "StoreTestTools", dependencies: ["SpeemStore"], path: "Tests/StoreTestTools", swiftSettings: settings),
+]
+
 let package = Package(
     name: "speem-node",
     platforms: [.macOS(.v15)],
@@ -50,82 +134,5 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
-    targets: [
-        // Floor 0: C libraries as modules.
-        .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
-        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-        .systemLibrary(
-            name: "CAvahi", pkgConfig: "avahi-client dbus-1",
-            providers: [.apt(["libavahi-client-dev", "libavahi-common-dev", "libdbus-1-dev"])]),
-        .target(
-            name: "CStaticShims",
-            cSettings: avahiVersion.map { [.define("SPEEM_AVAHI_VERSION", to: $0)] } ?? []),
-    ]
-        // Floor 1
-        + floor(
-            "SpeemCrypto", ["CSodium", .product(name: "Crypto", package: "swift-crypto")], tests: ["TestTools"])
-        // Floor 2
-        + floor("SpeemNoise", ["SpeemCrypto"], testExclude: ["noise_peer.py"])
-        + floor("SpeemCPace", ["SpeemCrypto"], tests: ["TestTools"])
-        + floor("SpeemStore", ["SpeemCrypto", "CSQLite"], tests: ["TestTools", "StoreTestTools"])
-        + floor("SpeemProtocol", [protobuf], exclude: ["speem.proto"])
-        + floor("SpeemConfig", [])
-        + floor("SpeemQR", [], testExclude: ["check_qr.py"])
-        // Floor 3
-        + floor("SpeemMailbox", ["SpeemCrypto", "SpeemStore"])
-        + floor("SpeemSpool", ["SpeemCrypto", "SpeemStore"], tests: ["StoreTestTools"])
-        + floor("SpeemIdentity", ["SpeemCrypto"], tests: ["TestTools"])
-        + floor("SpeemSync", ["SpeemCrypto", "SpeemIdentity"], tests: ["SpeemMailbox"])
-        + floor(
-            "SpeemSessions", ["SpeemCrypto", "SpeemIdentity"], tests: ["TestTools"],
-            testExclude: ["reference", "vectors"])
-        // Floor 4
-        + floor(
-            "SpeemTransport", ["SpeemCrypto", "SpeemNoise", "SpeemCPace", "SpeemProtocol", protobuf, log] + nio,
-            tests: ["TestTools"])
-        + floor("SpeemDiscovery", ["SpeemCrypto", "SpeemConfig", "CAvahi", "CStaticShims", log])
-        + floor("SpeemSystemd", [lifecycle], tests: [log])
-        // Floor 5
-        + floor(
-            "SpeemNode",
-            [
-                "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemMailbox", "SpeemTransport",
-                "SpeemSpool", "SpeemCPace", "SpeemDiscovery", "SpeemConfig", "CStaticShims", protobuf, log, lifecycle,
-            ] + nio, tests: ["StoreTestTools"])
-        + floor(
-            "SpeemDevice",
-            [
-                "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemSessions", "SpeemSync",
-                "SpeemTransport", "SpeemCPace", "SpeemDiscovery", "SpeemConfig", protobuf, log, lifecycle,
-            ] + nio, tests: ["SpeemNode"])
-        + floor("SpeemDoctor", ["SpeemConfig", "SpeemStore", "SpeemTransport", "SpeemDiscovery", "CStaticShims"])
-        // Floor 6
-        + [
-            .executableTarget(
-                name: "speem",
-                dependencies: [
-                    "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemConfig", "SpeemQR",
-                    "SpeemTransport", "SpeemDiscovery", "SpeemNode", "SpeemDevice", "SpeemSystemd", "SpeemDoctor",
-                    "CStaticShims", .product(name: "ArgumentParser", package: "swift-argument-parser"), log, lifecycle,
-                ] + nio,
-                swiftSettings: settings),
-            .executableTarget(
-                name: "speem-benchmark",
-                dependencies: [
-                    "CSQLite", "SpeemCrypto", "SpeemStore", "SpeemProtocol", "SpeemIdentity", "SpeemConfig",
-                    "SpeemTransport", "SpeemNode", "SpeemDevice", "SpeemSessions", "SpeemSync", protobuf, log,
-                    lifecycle,
-                ] + nio,
-                swiftSettings: settings),
-        ]
-        + [
-            .testTarget(name: "TidyTests", swiftSettings: settings),
-            // What several suites of tests use.
-            .target(name: "TestTools", path: "Tests/TestTools", swiftSettings: settings),
-            tool("NewerStore", ["SpeemStore"]),
-            // A disk whose power is cut, for those that use the store's files.
-            .target(
-                name: "StoreTestTools", dependencies: ["SpeemStore"], path: "Tests/StoreTestTools",
-                swiftSettings: settings),
-        ]
+    targets: libraries + floors.flatMap { $0 } + programs + tools
 )

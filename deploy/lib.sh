@@ -18,6 +18,9 @@ SWIFT_CHECKSUMS="$ROOT/deploy/swift-toolchain.sha256"
 SCRATCH_DEBUG="$ROOT/.build"
 SCRATCH_STATIC="$ROOT/.build-static"
 
+# How many times as long as usual the scripts wait for the program: more than 1 under emulation, or on a very slow machine.
+TIMEOUT_FACTOR="${SPEEM_TIMEOUT_FACTOR:-1}"
+
 say() { printf '==> %s\n' "$*"; }
 fail() {
     printf 'error: %s\n' "$1" >&2
@@ -58,6 +61,11 @@ interrupted() {
 trap 'interrupted 130' INT
 trap 'interrupted 143' TERM
 
+case "$TIMEOUT_FACTOR" in
+    [1-9] | [1-9][0-9]) ;;
+    *) fail "SPEEM_TIMEOUT_FACTOR is $TIMEOUT_FACTOR instead of a number from 1 to 99" ;;
+esac
+
 # tree PID: it, and all processes below it.
 tree() {
     local child
@@ -65,10 +73,10 @@ tree() {
     for child in $(cat "/proc/$1/task/"*/children 2>/dev/null || true); do tree "$child"; done
 }
 
-# gone PID: waits for a child's end, for 10 seconds at the most.
+# gone PID: waits for a child's end, for 10 seconds (times TIMEOUT_FACTOR) at the most.
 gone() {
     local _
-    for _ in $(seq 1 100); do
+    for _ in $(seq 1 $((100 * TIMEOUT_FACTOR))); do
         kill -0 "$1" 2>/dev/null || { wait "$1" 2>/dev/null || true; return 0; }
         sleep 0.1
     done

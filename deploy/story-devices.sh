@@ -55,7 +55,7 @@ speem() {
 start() {
     "$SPEEM" run --config "$FOLDER/$1.toml" >"$FOLDER/$1.out" 2>>"$FOLDER/$1.log" &
     pids[$1]=$!
-    for _ in $(seq 1 100); do
+    for _ in $(seq 1 $((100 * TIMEOUT_FACTOR))); do
         if [ -S "$FOLDER/$1/control.sock" ] && speem "$1" status --json >/dev/null 2>&1; then return; fi
         kill -0 "${pids[$1]}" 2>/dev/null || fail "$1 has stopped"
         sleep 0.1
@@ -70,11 +70,11 @@ stop() {
     unset "pids[$1]"
 }
 
-# wait_for WORDS COMMAND...: until the command succeeds, for 45 seconds at the most.
+# wait_for WORDS COMMAND...: until the command succeeds, for 45 seconds (times TIMEOUT_FACTOR) at the most.
 wait_for() {
     local words="$1"
     shift
-    for _ in $(seq 1 225); do
+    for _ in $(seq 1 $((225 * TIMEOUT_FACTOR))); do
         if "$@" >/dev/null 2>&1; then return; fi
         sleep 0.2
     done

@@ -3,7 +3,8 @@
 #
 #   deploy/story.sh SPEEM FOLDER
 #
-# SPEEM is the program; FOLDER is made anew and stays, with two nodes and two devices in it, for looking around.
+# SPEEM is the program, or a script that ends with exec of it (under an emulator, say); FOLDER is made anew and stays, with
+# two nodes and two devices in it, for looking around.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 [ $# -eq 2 ] || fail "deploy/story.sh takes the program and a folder"
 SPEEM="$(realpath "$(from_caller "$1")")"
@@ -55,7 +56,7 @@ start() {
     "$SPEEM" run --config "$FOLDER/$1.toml" >"$FOLDER/$1.out" 2>>"$FOLDER/$1.log" &
     PID=$!
     pids+=("$PID")
-    for _ in $(seq 1 100); do
+    for _ in $(seq 1 $((100 * TIMEOUT_FACTOR))); do
         if [ -S "$FOLDER/$1/control.sock" ] && speem "$1" status --json >/dev/null 2>&1; then return; fi
         kill -0 "$PID" 2>/dev/null || fail "$1 has stopped"
         sleep 0.1
@@ -63,11 +64,11 @@ start() {
     fail "$1 does not start"
 }
 
-# wait_for WORDS COMMAND...: until the command succeeds, for 30 seconds at the most.
+# wait_for WORDS COMMAND...: until the command succeeds, for 30 seconds (times TIMEOUT_FACTOR) at the most.
 wait_for() {
     local words="$1"
     shift
-    for _ in $(seq 1 150); do
+    for _ in $(seq 1 $((150 * TIMEOUT_FACTOR))); do
         if "$@" >/dev/null 2>&1; then return; fi
         sleep 0.2
     done
@@ -126,6 +127,7 @@ done
 say "bob's node is killed with kill -9, and starts again"
 kill -9 "$bob_node"
 wait "$bob_node" 2>/dev/null || true
+if speem bob-node status >/dev/null 2>&1; then fail "bob's node answers although it was killed"; fi
 start bob-node
 
 say "bob's device wakes, drains its mailbox and reads"

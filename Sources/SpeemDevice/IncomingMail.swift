@@ -241,9 +241,10 @@ struct IncomingMail: Sendable {
                 throw Unwelcome(description: "the session belongs to nobody")
             }
             let message: OpenedMessage
-            do {
+            do throws(SessionError) {
                 message = try session.open(header, body: body, local: state.local, random: state.random)
-            } catch SessionError.tooManySkipped(let count, let limit) {
+            } catch {
+                guard case .tooManySkipped(let count, let limit) = error else { throw error }
                 throw Lost(contact: contact.id, session: session.id, count: count, limit: limit)
             }
             return try apply(message, from: contact, session, in: connection)

@@ -64,8 +64,11 @@ public struct DeviceEntry: Sendable, Hashable {
     private static func encode(
         _ signing: Ed25519.PublicKey, _ identity: X25519.PublicKey, _ seal: X25519.PublicKey, _ noise: X25519.PublicKey
     ) -> [UInt8] {
-        [KeyType.deviceSigning.rawValue] + signing.bytes + [KeyType.deviceIdentity.rawValue] + identity.bytes
-            + [KeyType.deviceSeal.rawValue] + seal.bytes + [KeyType.deviceNoise.rawValue] + noise.bytes
+        let keys: [(type: KeyType, bytes: [UInt8])] = [
+            (.deviceSigning, signing.bytes), (.deviceIdentity, identity.bytes), (.deviceSeal, seal.bytes),
+            (.deviceNoise, noise.bytes),
+        ]
+        return keys.flatMap { [$0.type.rawValue] + $0.bytes }
     }
 
     private static func id(of encoded: [UInt8]) -> DeviceID {

@@ -25,7 +25,7 @@ struct InitiatorEngine: ~Copyable {
     /// The first message, to be sent.
     let hello: [UInt8]
     private var state: State
-    private var assembler = MessageAssembler.initiator
+    private var assembler: MessageAssembler
 
     /// - Parameter counter: above all that were used with this key before.
     init(
@@ -36,6 +36,8 @@ struct InitiatorEngine: ~Copyable {
             staticKey: staticKey, remoteStatic: remoteStatic, preSharedKey: preSharedKey,
             prologue: TransportLimits.prologue, random: random)
         let waiting = try handshake.writeMessage(BigEndian.bytes(counter))
+        // Only now: Swift 6.2 destroys a property of a noncopyable type twice when its initialiser throws after it was set.
+        assembler = .initiator
         hello = waiting.message
         state = .waiting(waiting)
     }
