@@ -27,7 +27,7 @@ struct RefusalError: Error, Equatable, CustomStringConvertible {
         case .mailboxFull, .nodeFull, .diskFull, .busy, .internal, .noPrekeys, .nodeRetired, .unknownRoute, .outboxFull:
             true
         case .unspecified, .notAllowed, .malformed, .tooLarge, .conflict, .unknownMailbox, .inviteUsed,
-            .inviteExpired, .inviteWrongKind, .rosterConflict, .rosterRefused, .alreadyOwned, .grantRevoked,
+            .inviteExpired, .inviteWrongKind, .rosterConflict, .rosterRefused, .alreadyOwned, .grantRevoked, .oldCopy,
             .UNRECOGNIZED:
             false
         }

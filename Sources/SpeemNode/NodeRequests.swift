@@ -51,6 +51,7 @@ struct NodeRequests: PeerHandler {
             case .route: try await answer(request, route: entry, peer)
             case .recovery: try await answer(request, recovery: entry)
             case .invite(let kind): try await answer(request, invite: kind, peer)
+            case .oldCopy: .refusal(.oldCopy, "this device was restored from a backup elsewhere: this is an old copy")
             }
         } catch let refusal as Refused {
             return .with { $0.refusal = refusal.refusal }

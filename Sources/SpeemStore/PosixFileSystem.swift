@@ -21,6 +21,13 @@ public struct PosixFileSystem: FileSystem {
         return PosixFile(descriptor: descriptor, path: path)
     }
 
+    /// Opens a file that is only read, wherever it lies.
+    public func openForReading(_ path: String) throws(FileError) -> any StoreFile {
+        let descriptor = retry { posixOpen(path, O_RDONLY | O_CLOEXEC, 0) }
+        guard descriptor >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
+        return PosixFile(descriptor: descriptor, path: path)
+    }
+
     public func exists(_ path: String) throws(FileError) -> Bool {
         var status = stat()
         if lstat(path, &status) == 0 { return true }

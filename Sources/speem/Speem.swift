@@ -33,7 +33,8 @@ struct Speem: AsyncParsableCommand {
             RunCommand.self, InitCommand.self, InviteCommand.self, AcceptCommand.self, ContactsCommand.self,
             VerifyCommand.self, SendCommand.self, InboxCommand.self, SentCommand.self, OutboxCommand.self,
             WhyCommand.self, DeleteCommand.self, DevicesCommand.self, NodesCommand.self, SettingsCommand.self,
-            NearbyCommand.self, RecoverCommand.self, ClaimCodeCommand.self, StatusCommand.self, DoctorCommand.self,
+            NearbyCommand.self, BackupCommand.self, RestoreCommand.self, RecoverCommand.self, ClaimCodeCommand.self,
+            StatusCommand.self, DoctorCommand.self,
             ConfigCommand.self, VersionCommand.self,
         ])
 }

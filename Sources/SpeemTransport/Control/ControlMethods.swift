@@ -5,7 +5,7 @@ public enum ControlMethods {
         "invite", "accept", "contacts", "contacts.remove", "contacts.block", "verify", "send", "inbox", "follow",
         "sent", "status", "devices",
         "devices.link", "devices.refuse", "devices.remove", "devices.rename", "nodes", "nodes.replace", "outbox", "why",
-        "delete", "settings", "notices", "nearby",
+        "delete", "settings", "notices", "nearby", "backup",
     ]
     /// Those of a node.
     public static let node = ["status", "invite", "nearby", "claim.code"]
