@@ -30,6 +30,19 @@ public enum Ed25519 {
             guard isValid(signature, of: domain.bytes + message) else { throw .authenticationFailed }
         }
 
+        /// The X25519 key that belongs to this one (`crypto_sign_ed25519_pk_to_curve25519`): what is sealed to it is opened with
+        /// ``PrivateKey/agreementKey``.
+        ///
+        /// - Throws: ``CryptoError/weakPublicKey`` when this is no point of the prime-order group.
+        public var agreementKey: X25519.PublicKey {
+            get throws(CryptoError) {
+                _ = Sodium.ready
+                var converted = [UInt8](repeating: 0, count: X25519.length)
+                guard crypto_sign_ed25519_pk_to_curve25519(&converted, bytes) == 0 else { throw .weakPublicKey }
+                return try X25519.PublicKey(converted)
+            }
+        }
+
         /// Plain Ed25519 (RFC 8032, section 5.1.7), strict: libsodium refuses public keys and R of small order, public keys
         /// that are not canonical, and S that is not below the group's order.
         func isValid(_ signature: [UInt8], of signed: [UInt8]) -> Bool {
@@ -71,6 +84,18 @@ public enum Ed25519 {
                 }
             }
             publicKey = PublicKey(unchecked: publicBytes)
+        }
+
+        /// The X25519 key that belongs to this one (`crypto_sign_ed25519_sk_to_curve25519`). Its secret is the scalar that signs:
+        /// using one scalar for both is sound as long as every signature is over a domain separator, and no secret of an
+        /// agreement with it is shown to others.
+        public var agreementKey: X25519.PrivateKey {
+            let secret = SecretBytes(count: X25519.length) { out in
+                expanded.withUnsafeBytes { _ = crypto_sign_ed25519_sk_to_curve25519(out.octets, $0.octets) }
+            }
+            // The secret has the length that is asked for in the line above.
+            guard let key = try? X25519.PrivateKey(secret) else { preconditionFailure("a scalar has 32 bytes") }
+            return key
         }
 
         /// Signs `domain` and `message`; 64 bytes.

@@ -72,6 +72,9 @@ struct BackgroundWork: Sendable {
                 device.work.notify()
                 try await read(connection, node)
                 logger.info("the connection to an own node was lost")
+            } catch let error as RefusalError where error.code == .oldCopy {
+                await OldCopy.found(state: device.state)
+                return device.isOldCopy.notify()
             } catch DeviceError.unknownToNode(let address) {
                 logger.warning("\(DeviceError.unknownToNode(address))")
             } catch let error as RefusalError where error.code == .locked {

@@ -107,7 +107,7 @@ struct ContactVisit: Sendable {
     }
 
     /// Makes ways in for other own devices, and tells them, and the contact whose they are.
-    private func sponsor() async throws {
+    func sponsor() async throws {
         let contact = contact
         let state = state
         let node = node
@@ -122,11 +122,20 @@ struct ContactVisit: Sendable {
             try await state.store.write { connection in
                 try SponsorRows.set(outcome ? .told : .refused, of: sponsored, in: connection)
                 guard outcome, let current = try ContactRows.find(contact.id, in: connection) else { return }
-                var card = try OwnSync(state: state).card(of: current, in: connection)
-                card.siblingSecret = Data(sponsored.secret.exposedCopy())
-                card.siblingNode = Data(node.encoded)
                 let mail = OutgoingMail(state: state)
-                try mail.queueSync(.with { $0.contacts = [card] }, only: sponsored.device, in: connection)
+                if try RestoreRows.isNew(sponsored.device, state: state, in: connection) {
+                    let permanent = try InitiatorRows.insert(
+                        key: X25519.PrivateKey(random: state.random), preSharedKey: keys.grantPreSharedKey,
+                        in: connection)
+                    let oneTime = try InitiatorRows.insertOneTime(keys, node: node, in: connection)
+                    try RedeemRows.set(
+                        contact.id, secret: sponsored.secret, permanent: permanent, oneTime: oneTime, in: connection)
+                } else {
+                    var card = try OwnSync(state: state).card(of: current, in: connection)
+                    card.siblingSecret = Data(sponsored.secret.exposedCopy())
+                    card.siblingNode = Data(node.encoded)
+                    try mail.queueSync(.with { $0.contacts = [card] }, only: sponsored.device, in: connection)
+                }
                 let key = WireDeviceKey(sponsored.device, keys.initiatorKey.publicKey)
                 try mail.queueNotice([key], to: current, in: connection)
             }

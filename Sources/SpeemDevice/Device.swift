@@ -3,6 +3,7 @@ public import NIOCore
 public import SpeemConfig
 import SpeemDiscovery
 public import SpeemIdentity
+import SpeemProtocol
 public import SpeemStore
 import SpeemTransport
 import Synchronization
@@ -46,6 +47,8 @@ public final class Device: Sendable {
     let neighboursChanged: Signal
     /// A node that waits for this device may be found, or another one waits.
     let provisionsChanged = Signal()
+    /// This is an old copy of a device that was restored elsewhere: the daemon ends.
+    let isOldCopy = Signal()
     /// The own nodes may have to be told something that other nodes know.
     let visitIsDue = Signal()
 
@@ -77,7 +80,11 @@ public final class Device: Sendable {
             throw DeviceError.notInitialised
         }
         do {
+            if let restore = try await store.read({ try RestoreRows.find(in: $0) }), restore.phase != .done {
+                throw DeviceError.notRestored
+            }
             let state = try await DeviceState.load(store: store, logger: logger)
+            if try await store.read({ try OldCopy.isKnown(in: $0) }) { throw DeviceError.oldCopy }
             guard try await store.read({ try LinkAttempt.find(in: $0) }) == nil,
                 try await store.read({ connection in
                     try connection.first("SELECT 1 FROM roster_entry LIMIT 1") { row throws(StoreError) in
@@ -220,6 +227,9 @@ public final class Device: Sendable {
             let read = try await reader.drain(node, subscribe: false)
             report.received += read.count
             try await visit(node, over: read.connection)
+        } catch let error as RefusalError where error.code == .oldCopy {
+            await OldCopy.found(state: state)
+            report.problem = "\(DeviceError.oldCopy)"
         } catch {
             // One that is not listed any more may be gone.
             if !node.isRetired { report.problem = "\(error)" }

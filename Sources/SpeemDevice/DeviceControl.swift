@@ -54,6 +54,7 @@ public struct DeviceControl: ControlHandler {
             case "why": return try await why(parameters)
             case "delete": return try await delete(parameters)
             case "settings": return try await settings(parameters)
+            case "backup": return try await backup(session)
             case "notices": return try await notices(parameters)
             case "status": return try await status()
             case "unlock.start": return try await startUnlocking(parameters)
@@ -69,6 +70,7 @@ public struct DeviceControl: ControlHandler {
     public static func controlError(_ error: any Error) -> ControlError {
         switch error {
         case let error as ControlError: error
+        case let error as BackupError: ControlError(code: 1, message: "\(error)", hint: error.hint)
         case let error as DeviceError: ControlError(code: 1, message: "\(error)", hint: error.hint)
         case let error as TransportError:
             ControlError(code: 1, message: "\(error)", hint: "try again when the node can be reached")

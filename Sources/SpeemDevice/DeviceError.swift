@@ -9,6 +9,10 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
     case alreadyInitialised
     /// The device has asked to be linked, or to be signed in, and is not listed yet.
     case notLinked
+    /// A backup was being restored, and the device is not listed yet.
+    case notRestored
+    /// The device was restored from a backup elsewhere: this copy of it is the old one.
+    case oldCopy
     /// The store is not new and holds no identity.
     case identityMissing
     /// There is no own node yet.
@@ -67,6 +71,8 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         case .notInitialised: "this device has no identity yet"
         case .alreadyInitialised: "this device has an identity already"
         case .notLinked: "this device is not linked to its account yet"
+        case .notRestored: "this device is not restored yet"
+        case .oldCopy: "this is an old copy: the device was restored from a backup elsewhere"
         case .identityMissing:
             "the store holds no identity, although it is not new; no new one is made in its place"
         case .noNode: "this account has no node yet"
@@ -110,6 +116,9 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         case .notInitialised: "run speem init"
         case .alreadyInitialised: "its contacts and messages stay; to begin anew choose another data folder"
         case .notLinked: "run the speem accept (or speem recover) that was interrupted again"
+        case .notRestored: "run the speem restore that was interrupted again"
+        case .oldCopy:
+            "use the restored one; to use this machine too, link it as a device of its own with another data folder"
         case .identityMissing: "put the backup of the data folder back"
         case .noNode: "run speem accept with the claim invite that the node shows"
         case .hasNode: "speem nodes lists the account's nodes"

@@ -12,7 +12,8 @@ enum DeviceSchema {
         // prekey_epoch: of the newest prekeys. prekey_number: the highest that a prekey was given. own_initiator: opens the
         // account's own nodes. recovery_key, recovery_psk: what nodes are told of the recovery grant. stamp: the highest
         // counter of a register that was seen. grants_version: counts the changes of node_grant and node_grant_revoked.
-        // linked_by: the own device that said yes to this one.
+        // linked_by: the own device that said yes to this one. old_copy: 1 once a node has said that the device was restored
+        // from a backup elsewhere.
         """
         CREATE TABLE device (
             id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -26,7 +27,8 @@ enum DeviceSchema {
             stamp INTEGER NOT NULL DEFAULT 0,
             grants_version INTEGER NOT NULL DEFAULT 0,
             linked_by BLOB,
-            rejected INTEGER NOT NULL DEFAULT 0
+            rejected INTEGER NOT NULL DEFAULT 0,
+            old_copy INTEGER NOT NULL DEFAULT 0
         ) STRICT
         """,
         "CREATE TABLE roster_entry (sequence INTEGER PRIMARY KEY, encoded BLOB NOT NULL) STRICT",
@@ -124,6 +126,7 @@ enum DeviceSchema {
             way_asked INTEGER,
             unknown_routes INTEGER NOT NULL DEFAULT 0,
             blocked INTEGER NOT NULL DEFAULT 0,
+            texts_again INTEGER NOT NULL DEFAULT 0,
             discovery_key BLOB, discovery_counter INTEGER, discovery_device BLOB
         ) STRICT
         """,
@@ -340,6 +343,25 @@ enum DeviceSchema {
             registered INTEGER NOT NULL DEFAULT 0,
             used INTEGER NOT NULL DEFAULT 0
         ) STRICT
+        """,
+        // This device is being restored from a backup, or was. phase: RestoreRows.Phase. made_ms: when the backup was made;
+        // backup: a hash over it. The keys are those of the new device, until it is this one.
+        """
+        CREATE TABLE restore (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            phase INTEGER NOT NULL, account BLOB NOT NULL, made_ms INTEGER NOT NULL, backup BLOB NOT NULL,
+            signing BLOB, identity BLOB, seal BLOB, noise BLOB,
+            initiator INTEGER REFERENCES initiator (id)
+        ) STRICT
+        """,
+        // Devices of contacts that were restored, and have been given what was sent to them since their backup, at
+        // `made`, Unix seconds.
+        """
+        CREATE TABLE restored_device (
+            contact INTEGER NOT NULL REFERENCES contact (id) ON DELETE CASCADE,
+            device BLOB NOT NULL, made INTEGER NOT NULL,
+            PRIMARY KEY (contact, device)
+        ) STRICT, WITHOUT ROWID
         """,
         // An accepted invite whose answer has not come: what is repeated is the same, byte for byte.
         """

@@ -58,9 +58,10 @@ public struct DeviceService: Service {
 
     /// Serves until a graceful shutdown, then closes the store.
     ///
-    /// - Throws: the failure of the store, after which only a new start helps.
+    /// - Throws: the failure of the store, after which only a new start helps; ``DeviceError/oldCopy``.
     public func run() async throws {
         let store = device.state.store
+        let isOldCopy = device.isOldCopy.subscribe()
         var failure: (any Error)?
         do {
             try await cancelWhenGracefulShutdown {
@@ -79,6 +80,7 @@ public struct DeviceService: Service {
                             }, onFound: { await found($0) })
                     }
                     group.addTask { for await failure in store.failure { throw failure } }
+                    group.addTask { for await _ in isOldCopy { throw DeviceError.oldCopy } }
                     group.addTask {
                         // Work on its way that cannot be cancelled ends with its connections.
                         try? await gracefulShutdown()

@@ -64,6 +64,12 @@ extension IncomingMail {
             }
             if notice.mailLost { try OutgoingRows.resend(contact: contact.id, in: connection) }
             return (.notice, nil)
+        case .restored(let restored):
+            try TextsAgain(state: state).answer(restored, of: contact, session.peer.device.id, now: now, in: connection)
+            return (.notice, nil)
+        case .textsAgain(let again):
+            let isNew = try TextsAgain(state: state).take(again, from: contact, in: connection)
+            return (isNew ? .text(contact: contact.id) : .notice, nil)
         case .linkRequest, .sync: throw Unwelcome(description: "only own devices may send this")
         case nil: throw Unwelcome(description: "the message is empty")
         }

@@ -79,6 +79,13 @@ enum InitiatorRows {
             """, .integer(id))
     }
 
+    /// Goes on above all counters that a copy of this device with the same key may have used: from the clock, which runs ahead of
+    /// any count of handshakes. `now` is in Unix milliseconds.
+    static func skip(_ id: Int64, now: Int64, in connection: Connection) throws(StoreError) {
+        try connection.execute(
+            "UPDATE initiator SET counter = max(counter, ?) WHERE id = ?", .integer(now), .integer(id))
+    }
+
     /// Reserves counters.
     ///
     /// Several people may hold an invite, and its node only answers counters above all that it has seen: for one-time

@@ -173,12 +173,24 @@ actor NodeConnections {
         // The one that worked last before the configured ones.
         let known = (worked.map { [$0] } ?? []) + node.addresses
         var failure: (any Error)?
+        var hasSkipped = false
         for (client, addresses) in [(nearbyClient, found), (client, known.filter { !found.contains($0) })] {
             for address in addresses where failure == nil || !Task.isCancelled {
                 do {
-                    let connection = try await client.connect(
-                        to: address, credentials: initiator.credentials(for: node),
-                        counter: UInt64(clamping: try await nextCounter(id)))
+                    let credentials = initiator.credentials(for: node)
+                    var connection: ClientConnection
+                    do {
+                        connection = try await client.connect(
+                            to: address, credentials: credentials,
+                            counter: UInt64(clamping: try await nextCounter(id)))
+                    } catch TransportError.refused where id == state.ownInitiator && !hasSkipped {
+                        // A restored device has counted on with the same key, if this is an old copy of it: above that the
+                        // node says so.
+                        hasSkipped = true
+                        connection = try await client.connect(
+                            to: address, credentials: credentials,
+                            counter: UInt64(clamping: try await counterFromClock(id)))
+                    }
                     if address != worked, worked != nil || address != node.addresses.first {
                         try await state.store.write { try WorkedAddresses.set(address, for: key, in: $0) }
                     }
@@ -195,6 +207,13 @@ actor NodeConnections {
             throw DeviceError.unknownToNode(address)
         }
         throw failure ?? TransportError.invalidAddress("")
+    }
+
+    private func counterFromClock(_ id: Int64) async throws -> Int64 {
+        let now = clock.milliseconds()
+        try await state.store.write { try InitiatorRows.skip(id, now: now, in: $0) }
+        counters[id] = nil
+        return try await nextCounter(id)
     }
 
     /// Counts up from blocks that are reserved on disk first.

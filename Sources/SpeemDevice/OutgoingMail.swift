@@ -88,6 +88,22 @@ struct OutgoingMail: Sendable {
         try queue(content, to: contact, keepUntilDelivered: false, in: connection)
     }
 
+    /// Tells a contact that this device was restored from a backup, and asks for what was sent since then.
+    ///
+    /// - Parameter since: Unix milliseconds.
+    func queueRestored(since: Int64, to contact: Contact, in connection: Connection) throws {
+        let content = WireContent.with { $0.restored = .with { $0.sinceUnixMs = UInt64(clamping: since) } }
+        try queue(content, to: contact, keepUntilDelivered: false, in: connection)
+    }
+
+    /// Sends texts again to one device of the contact, which was restored.
+    func queueTextsAgain(
+        _ texts: WireTextsAgain, to contact: Contact, only device: DeviceID, in connection: Connection
+    ) throws {
+        try queue(
+            .with { $0.textsAgain = texts }, to: contact, only: device, keepUntilDelivered: false, in: connection)
+    }
+
     /// Bytes of a chain in one message.
     private static let chainBytes = 48 * 1024
 

@@ -349,7 +349,7 @@ extension IncomingMail {
             try passOn(message.id, to: missedBy, in: connection)
             return (.synchronised, nil)
         case .receipt: return (.synchronised, nil)
-        case .contactRequest, .contactAccept, .linkRequest, .grantNotice:
+        case .contactRequest, .contactAccept, .linkRequest, .grantNotice, .restored, .textsAgain:
             throw Unwelcome(description: "own devices do not send this to each other")
         case nil: throw Unwelcome(description: "the message is empty")
         }

@@ -54,7 +54,8 @@ public enum Recovery {
             }
             let connections = NodeConnections(state: state, group: group, clock: clock)
             do {
-                let roster = try await list(state, account, node, others, connections)
+                let signIn = SignIn(entry: state.local.keys.entry, initiator: state.ownInitiator, replaced: nil)
+                let roster = try await list(state, signIn, account, node, others, connections)
                 try await store.write {
                     try keep(roster, account, name: name, state: state, now: clock.milliseconds(), in: $0)
                 }
@@ -122,8 +123,9 @@ public enum Recovery {
         var roster: Roster
     }
 
-    private static func list(
-        _ state: DeviceState, _ account: AccountKey, _ node: NodeEntry, _ others: Others,
+    /// Lists a device at the node, and at all others that can be reached.
+    static func list(
+        _ state: DeviceState, _ signIn: SignIn, _ account: AccountKey, _ node: NodeEntry, _ others: Others,
         _ connections: NodeConnections
     ) async throws -> Roster {
         let grant = account.recoveryGrant
@@ -133,25 +135,25 @@ public enum Recovery {
             return try InitiatorRows.insertShared(
                 grant.initiatorKey, preSharedKey: grant.preSharedKey, node: node, in: connection)
         }
-        guard let own = try await state.store.read({ try InitiatorRows.find(state.ownInitiator, in: $0) }) else {
+        guard let own = try await state.store.read({ try InitiatorRows.find(signIn.initiator, in: $0) }) else {
             throw DeviceError.damaged("no key of its own nodes")
         }
         let wire = WireGrant.with {
             $0.kind = .ownDevice
             $0.initiatorKey = Data(own.key.publicKey.bytes)
             $0.preSharedKey = Data(own.preSharedKey.exposedCopy())
-            $0.device = Data(state.id.bytes)
+            $0.device = Data(signIn.entry.id.bytes)
         }
         for _ in 0..<maxRounds {
             let reached = try await reach(node, initiator, state, connections)
             var roster = best(of: reached.map(\.roster))
-            if roster.device(state.id) == nil || others == .remove || roster.newest.signer != .account {
+            if roster.device(signIn.entry.id) == nil || others == .remove || roster.newest.signer != .account {
                 try roster.append(
                     RosterEntry.recovery(
-                        after: roster.newest, account: account, devices: devices(roster, state, others),
+                        after: roster.newest, account: account, devices: devices(roster, signIn, others),
                         nodes: roster.nodes))
             }
-            if try await bring(roster, wire, to: reached) {
+            if try await bring(roster, wire, replacing: signIn.replaced, to: reached) {
                 try await state.store.write { try InitiatorRows.delete(initiator, in: $0) }
                 return roster
             }
@@ -199,7 +201,9 @@ public enum Recovery {
     /// Brings the chain to all nodes that were reached.
     ///
     /// - Returns: false when one of them has changed in between, and none has taken it yet.
-    private static func bring(_ roster: Roster, _ grant: WireGrant, to reached: [Reached]) async throws -> Bool {
+    private static func bring(
+        _ roster: Roster, _ grant: WireGrant, replacing replaced: DeviceID?, to reached: [Reached]
+    ) async throws -> Bool {
         var isTaken = false
         var problem: RefusalError?
         for node in reached {
@@ -210,6 +214,7 @@ public enum Recovery {
                     $0.rosterAppend = .with {
                         $0.entries = entries.map { Data($0.encoded) }
                         $0.grants = [grant]
+                        if let replaced { $0.restored = Data(replaced.bytes) }
                     }
                 })
             do {
@@ -225,13 +230,15 @@ public enum Recovery {
         return isTaken
     }
 
-    private static func devices(_ roster: Roster, _ state: DeviceState, _ others: Others) -> [DeviceEntry] {
-        let mine = state.local.keys.entry
+    private static func devices(_ roster: Roster, _ signIn: SignIn, _ others: Others) -> [DeviceEntry] {
+        let mine = signIn.entry
         switch others {
         case .remove: return [mine]
         case .keep:
-            let hostile = removers(of: state.id, in: roster)
-            return roster.devices.filter { $0.id != state.id && !hostile.contains($0.id) } + [mine]
+            let hostile = removers(of: mine.id, in: roster)
+            return roster.devices.filter {
+                $0.id != mine.id && $0.id != signIn.replaced && !hostile.contains($0.id)
+            } + [mine]
         }
     }
 
@@ -249,4 +256,13 @@ public enum Recovery {
         }
         return hostile
     }
+}
+
+/// A device that the recovery words list.
+struct SignIn: Sendable {
+    let entry: DeviceEntry
+    /// The row of the key that opens the own nodes for it.
+    let initiator: Int64
+    /// The device whose backup it was restored from: not listed any more.
+    let replaced: DeviceID?
 }

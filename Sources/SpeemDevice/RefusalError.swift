@@ -28,7 +28,7 @@ struct RefusalError: Error, Equatable, CustomStringConvertible {
             .locked:
             true
         case .unspecified, .notAllowed, .malformed, .tooLarge, .conflict, .unknownMailbox, .inviteUsed,
-            .inviteExpired, .inviteWrongKind, .rosterConflict, .rosterRefused, .alreadyOwned, .grantRevoked,
+            .inviteExpired, .inviteWrongKind, .rosterConflict, .rosterRefused, .alreadyOwned, .grantRevoked, .oldCopy,
             .UNRECOGNIZED:
             false
         }

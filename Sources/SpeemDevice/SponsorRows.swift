@@ -41,7 +41,7 @@ enum SponsorRows {
         }
     }
 
-    private static func insert(
+    static func insert(
         contact: Int64, device: DeviceID, random: some RandomSource, in connection: Connection
     ) throws(StoreError) {
         try connection.execute(

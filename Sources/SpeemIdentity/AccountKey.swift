@@ -32,6 +32,9 @@ public struct AccountKey: Sendable {
     /// What opens a connection to the account's own nodes for whoever has the recovery words, and nothing else.
     public var recoveryGrant: RecoveryGrant { RecoveryGrant(entropy: entropy) }
 
+    /// Opens what was sealed to ``AccountPublicKey/sealKey``: the keys of backups.
+    public var sealKey: X25519.PrivateKey { signingKey.agreementKey }
+
     public var words: RecoveryWords { RecoveryWords(entropy: entropy) }
 }
 
@@ -48,4 +51,10 @@ public struct AccountPublicKey: Sendable, Hashable {
     }
 
     public var bytes: [UInt8] { key.bytes }
+
+    /// What only the recovery words open is sealed to this. The account key, whose scalar it shares, signs nothing but roster
+    /// entries, behind a domain separator.
+    ///
+    /// - Throws: ``SpeemCrypto/CryptoError/weakPublicKey`` for a key that no account has.
+    public var sealKey: X25519.PublicKey { get throws(CryptoError) { try key.agreementKey } }
 }

@@ -15,6 +15,9 @@ enum AccessRows {
     /// them, and they must not take the places that are kept free.
     static let maxRecovery: Int64 = 8
 
+    /// Devices that were restored elsewhere, and are remembered: the newest.
+    static let maxOldCopies: Int64 = 8
+
     /// Routes of a contact at the most.
     static let maxRoutes: Int64 = 32
 
@@ -111,7 +114,7 @@ enum AccessRows {
     private static func requireRoom(for kind: GrantKind, in connection: Connection) throws {
         let limit: Int64
         switch kind {
-        case .invite: return
+        case .invite, .oldCopy: return
         case .ownDevice, .recovery: limit = maxGrants
         case .contact, .route: limit = maxGrants - reservedForOwner
         }
@@ -127,6 +130,28 @@ enum AccessRows {
                 "UPDATE access SET counter = max(counter, ?) WHERE id = ?", .integer(Int64(clamping: counter)),
                 .integer(id))
         }
+    }
+
+    /// Lets a device's key open nothing any more, but for the word that it is an old copy's.
+    ///
+    /// - Returns: the row as it is now, and the ids of those that are forgotten for it.
+    static func retire(
+        _ entry: NodeAccess.Entry, in connection: Connection
+    ) throws(StoreError) -> (entry: NodeAccess.Entry, forgotten: [Int64]) {
+        let kind = GrantKind.oldCopy
+        try connection.execute(
+            "UPDATE prekey_pair SET reserved_for = NULL WHERE reserved_for = ?", .integer(entry.grant.id))
+        try connection.execute(
+            "UPDATE access SET kind = ?, device = NULL WHERE id = ?", .integer(kind.code), .integer(entry.grant.id))
+        let forgotten = try connection.query(
+            "SELECT id FROM access WHERE kind = ?1 AND id <> ?2 ORDER BY id DESC LIMIT -1 OFFSET ?3",
+            .integer(kind.code), .integer(entry.grant.id), .integer(maxOldCopies - 1)
+        ) { row throws(StoreError) in try row.integer(0) }
+        for id in forgotten { try delete(id, in: connection) }
+        let retired = NodeAccess.Entry(
+            grant: entry.grant, initiatorKey: entry.initiatorKey, kind: kind, party: entry.party,
+            counter: entry.counter)
+        return (retired, forgotten)
     }
 
     static func delete(_ id: Int64, in connection: Connection) throws(StoreError) {

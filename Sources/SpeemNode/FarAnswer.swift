@@ -51,7 +51,7 @@ enum FarAnswer: Equatable {
         // Trouble, and what is no answer to a deposit.
         case .diskFull, .busy, .internal, .nodeRetired, .unspecified, .inviteUsed, .inviteExpired, .inviteWrongKind,
             .rosterConflict, .rosterRefused, .noPrekeys, .alreadyOwned, .unknownRoute, .outboxFull, .grantRevoked,
-            .locked,
+            .locked, .oldCopy,
             .UNRECOGNIZED:
             return .later(.farTrouble, advice: advice)
         }

@@ -13,6 +13,9 @@ enum GrantKind: Sendable, Equatable {
     case recovery
     /// The one-time key of an invite.
     case invite(InviteKind)
+    /// A reader device that was restored from a backup under another id: a copy that still runs is told so, and nothing else.
+    /// Not carried to other nodes, and bounded by ``AccessRows/maxOldCopies``.
+    case oldCopy
 
     /// As the store keeps it.
     var code: Int64 {
@@ -22,11 +25,14 @@ enum GrantKind: Sendable, Equatable {
         case .route: 3
         case .recovery: 4
         case .invite(let kind): kind.rawValue
+        case .oldCopy: Self.oldCopyCode
         }
     }
 
     static let ownDeviceCode: Int64 = 1
-    /// Rows of invites have a code from here on.
+    private static let oldCopyCode: Int64 = 20
+
+    /// Rows of invites, and of old copies, have a code from here on: they are this node's alone.
     static let firstInviteCode: Int64 = 10
 
     init(code: Int64, device: [UInt8]?) throws {
@@ -37,6 +43,7 @@ enum GrantKind: Sendable, Equatable {
         case 2: self = .contact
         case 3: self = .route
         case 4: self = .recovery
+        case Self.oldCopyCode: self = .oldCopy
         default:
             guard let kind = InviteKind(rawValue: code) else {
                 throw NodeError.inconsistentStore("a grant is of unknown kind \(code)")
@@ -49,7 +56,7 @@ enum GrantKind: Sendable, Equatable {
     var isRevocable: Bool {
         switch self {
         case .contact, .route, .invite: true
-        case .ownDevice, .recovery: false
+        case .ownDevice, .recovery, .oldCopy: false
         }
     }
 
@@ -57,7 +64,7 @@ enum GrantKind: Sendable, Equatable {
     var isOfOwner: Bool {
         switch self {
         case .ownDevice, .recovery: true
-        case .contact, .route, .invite: false
+        case .contact, .route, .invite, .oldCopy: false
         }
     }
 
@@ -65,7 +72,7 @@ enum GrantKind: Sendable, Equatable {
     var isOfContact: Bool {
         switch self {
         case .contact, .route: true
-        case .ownDevice, .recovery, .invite: false
+        case .ownDevice, .recovery, .invite, .oldCopy: false
         }
     }
 }

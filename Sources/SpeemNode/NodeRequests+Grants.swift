@@ -180,7 +180,7 @@ extension WireGrant {
             party = Data(parties[row.entry.party] ?? [])
             origin = Data(row.origin ?? [])
         case .recovery: kind = .recovery
-        case .invite: preconditionFailure("an invite is not carried to another node")
+        case .invite, .oldCopy: preconditionFailure("an invite or an old copy is not carried to another node")
         }
     }
 }

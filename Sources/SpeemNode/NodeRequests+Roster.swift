@@ -47,7 +47,9 @@ extension NodeRequests {
             try extended.store(in: connection)
             var change = AccessChange()
             if extended.isChanged {
-                change = try state.followRoster(extended.roster, in: connection)
+                // Who has no words cannot say that of a device.
+                let restored = asker.kind == .recovery && !append.restored.isEmpty ? [UInt8](append.restored) : nil
+                change = try state.followRoster(extended.roster, restored: restored, in: connection)
             }
             for grant in append.grants {
                 if let entry = try state.takeDevice(grant, extended.roster, in: connection) {
@@ -74,13 +76,25 @@ extension NodeRequests {
 extension NodeState {
     /// Makes the store follow a new head: what devices have that are not listed goes, and those that are listed have a
     /// mailbox, also when their grants come later.
-    fileprivate func followRoster(_ roster: Roster, in connection: Connection) throws -> AccessChange {
+    ///
+    /// - Parameter restored: one of them, which was restored from a backup under another id.
+    fileprivate func followRoster(
+        _ roster: Roster, restored: [UInt8]?, in connection: Connection
+    ) throws -> AccessChange {
         var change = AccessChange()
         let listed = Set(roster.devices.map(\.id))
         var gone: Set<DeviceID> = []
         for entry in try AccessRows.all(in: connection) {
             guard case .ownDevice(let device) = entry.kind, !listed.contains(device) else { continue }
-            try AccessRows.delete(entry.grant.id, in: connection)
+            if device.bytes == restored {
+                // The counter in memory is the newer one; an old copy has to be above it, too.
+                let (retired, forgotten) = try AccessRows.retire(
+                    access.entry(of: entry.grant) ?? entry, in: connection)
+                change.removed += forgotten
+                change.inserted.append(retired)
+            } else {
+                try AccessRows.delete(entry.grant.id, in: connection)
+            }
             change.removed.append(entry.grant.id)
             gone.insert(device)
         }

@@ -54,6 +54,7 @@ struct NodeRequests: PeerHandler {
                 case .route: try await answer(request, route: entry, peer)
                 case .recovery: try await answer(request, recovery: entry)
                 case .invite(let kind): try await answer(request, invite: kind, peer)
+                case .oldCopy: WireResponse.oldCopy
                 }
             // Also when it was done before: what had kept it from the disk may be over.
             if request.changesAccess { try await state.settleMachine() }
@@ -194,6 +195,11 @@ struct NodeRequests: PeerHandler {
         if !change.removed.isEmpty { await allClears.spaceFreed() }
         if change.inserted.contains(where: { $0.kind.isOfContact }) { await subscriptions.grantsChanged() }
     }
+}
+
+extension WireResponse {
+    /// For whoever comes with the keys of a device that a backup was made a new one of.
+    static let oldCopy = refusal(.oldCopy, "this device was restored from a backup elsewhere: this is an old copy")
 }
 
 extension WireRequest {

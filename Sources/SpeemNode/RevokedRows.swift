@@ -51,7 +51,7 @@ enum RevokedRows {
         switch row.entry.kind {
         case .contact, .route: true
         case .invite: try InviteRow.find(row.entry.grant.id, in: connection)?.spentBy == nil
-        case .ownDevice, .recovery: false
+        case .ownDevice, .recovery, .oldCopy: false
         }
     }
 

@@ -35,6 +35,8 @@ public enum Limits {
     public static let syncElements = 1024
     /// Ids that one round of reconciliation asks for.
     public static let reconcileWanted = 2048
+    /// Texts that one message brings again.
+    public static let textsAgain = 256
     /// Envelopes that one drain answers with.
     public static let drainCount = 512
     /// Sequence numbers in one acknowledgement.

@@ -21,7 +21,13 @@ extension WireContent: WireMessage {
             try checkChain(notice.roster, "grant_notice.roster")
             if notice.hasDiscovery { try notice.discovery.check() }
         case .sync(let sync): try sync.check()
-        case .contactRequest, .contactAccept, .linkRequest: break
+        case .textsAgain(let again):
+            try limit(again.texts.count, Limits.textsAgain, "texts_again.texts")
+            for text in again.texts {
+                try length(text.id, 32, "texts_again.id")
+                try limit(text.text, Limits.textBytes, "texts_again.text")
+            }
+        case .contactRequest, .contactAccept, .linkRequest, .restored: break
         }
     }
 }

@@ -30,6 +30,7 @@ extension WireRequest: WireMessage {
             try checkChain(append.entries, "roster_append.entries")
             try limit(append.grants.count, Limits.depositTargets, "roster_append.grants")
             for grant in append.grants { try grant.check() }
+            if !append.restored.isEmpty { try length(append.restored, 16, "roster_append.restored") }
         case .grantList(let list):
             if !list.after.isEmpty { try length(list.after, 32, "grant_list.after") }
         case .grantPut(let put):

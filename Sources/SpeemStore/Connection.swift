@@ -94,6 +94,11 @@ public final class Connection {
         try run(sql, values) { (_) throws(StoreError) in .stop }
     }
 
+    /// Runs a statement that returns no rows, with values that were put together elsewhere.
+    public func execute(_ sql: String, values: [Value]) throws(StoreError) {
+        try run(sql, values) { (_) throws(StoreError) in .stop }
+    }
+
     /// The rows of a query, each through `body`.
     public func query<T>(
         _ sql: String, _ values: Value..., row body: (Row) throws(StoreError) -> T

@@ -14,6 +14,9 @@ public struct FileError: Error, Equatable, Sendable {
     /// errno.
     public var code: Int32
 
+    /// The words of ``code``.
+    public var reason: String { errorText(code) }
+
     /// The verb of ``StoreFile/sync()``.
     static let syncOperation = "sync"
 

@@ -33,6 +33,13 @@ public struct PosixFileSystem: FileSystem {
         return PosixFile(descriptor: descriptor, path: path, counter: counter)
     }
 
+    /// Opens a file that the person has named, for reading only; a symbolic link to it is as good.
+    public func openNamed(_ path: String) throws(FileError) -> any StoreFile {
+        let descriptor = retry { posixOpen(path, O_RDONLY | O_CLOEXEC, 0) }
+        guard descriptor >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
+        return PosixFile(descriptor: descriptor, path: path, counter: counter)
+    }
+
     public func exists(_ path: String) throws(FileError) -> Bool {
         var status = stat()
         if lstat(path, &status) == 0 { return true }

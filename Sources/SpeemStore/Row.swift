@@ -45,6 +45,18 @@ public struct Row {
 
     public func optionalBlob(_ column: Int) throws(StoreError) -> [UInt8]? { isNull(column) ? nil : try blob(column) }
 
+    /// A column of any type; blobs as secrets.
+    ///
+    /// - Throws: ``StoreError/unexpectedType(column:)`` for a floating-point number, which no table of ours holds.
+    public func value(_ column: Int) throws(StoreError) -> Value {
+        switch sqlite3_column_type(statement, Int32(column)) {
+        case SQLITE_NULL: .null
+        case SQLITE_INTEGER: .integer(try integer(column))
+        case SQLITE_TEXT: .text(try text(column))
+        default: .secret(try secret(column))
+        }
+    }
+
     public func isNull(_ column: Int) -> Bool { sqlite3_column_type(statement, Int32(column)) == SQLITE_NULL }
 
     private func bytes(_ column: Int) -> UnsafeRawBufferPointer {

@@ -52,9 +52,11 @@ struct Failure: Error {
         case let error as ConfigError: Failure("\(error)", hint: error.hint)
         case let error as ControlError: Failure(error.message, hint: error.hint)
         case let error as DeviceError: Failure("\(error)", hint: error.hint)
+        case let error as BackupError: Failure("\(error)", hint: error.hint)
         case let error as StoreError: Failure("\(error)", hint: hint(for: error))
         case let error as WrappedKey.Failure: Failure("\(error)", hint: hint(for: error))
         case let error as TransportError: Failure("\(error)", hint: hint(for: error))
+        case let error as FileError: Failure("cannot \(error.operation) \(error.path): \(error.reason)")
         case is ValidationError, is CleanExit: nil
         default: String(reflecting: type(of: error)).hasPrefix("ArgumentParser.") ? nil : Failure("\(error)")
         }

@@ -28,6 +28,9 @@ enum Output {
         if isatty(STDIN_FILENO) == 1 { write(question, to: STDERR_FILENO) }
     }
 
+    /// A part of a line that changes, at a terminal only.
+    static func progress(_ text: String) { write(text, to: STDERR_FILENO) }
+
     static func error(_ failure: Failure) {
         note("speem: error: \(printable(failure.message))")
         if let hint = failure.hint { note("hint: \(printable(hint))") }
@@ -35,6 +38,9 @@ enum Output {
 
     /// Whether a person looks at standard output.
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+    /// Whether a person looks at standard error.
+    static var isErrorTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
     /// Text from others, safe for a terminal: nothing in it moves the cursor, changes colours or turns the order of
     /// what is around it. Line ends stay when `lines` is set.

@@ -33,8 +33,8 @@ struct Speem: AsyncParsableCommand {
             RunCommand.self, InitCommand.self, InviteCommand.self, AcceptCommand.self, ContactsCommand.self,
             VerifyCommand.self, SendCommand.self, InboxCommand.self, SentCommand.self, OutboxCommand.self,
             WhyCommand.self, DeleteCommand.self, DevicesCommand.self, NodesCommand.self, NodeCommand.self,
-            SettingsCommand.self, NearbyCommand.self, RecoverCommand.self, ClaimCodeCommand.self,
-            PassphraseCommand.self, UnlockCommand.self,
+            SettingsCommand.self, NearbyCommand.self, BackupCommand.self, RestoreCommand.self,
+            RecoverCommand.self, ClaimCodeCommand.self, PassphraseCommand.self, UnlockCommand.self,
             RekeyCommand.self, KeyCommand.self, StatusCommand.self, DoctorCommand.self,
             ConfigCommand.self, VersionCommand.self,
         ])

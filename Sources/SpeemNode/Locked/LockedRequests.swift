@@ -37,6 +37,7 @@ struct LockedRequests: PeerHandler {
             defer { guests.leave(held) }
             return await answer(request, contact: entry)
         case .recovery, .invite: return answer(request)
+        case .oldCopy: return .oldCopy
         }
     }
 

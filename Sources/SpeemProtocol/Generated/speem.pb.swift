@@ -868,6 +868,9 @@ public nonisolated struct WireRefusal: Sendable {
 
     /// the node has started and waits for its passphrase: come back later
     case locked // = 30
+
+    /// the asking device was restored from a backup elsewhere: it must stop
+    case oldCopy // = 50
     case UNRECOGNIZED(Int)
 
     public init() {
@@ -899,6 +902,7 @@ public nonisolated struct WireRefusal: Sendable {
       case 20: self = .outboxFull
       case 21: self = .grantRevoked
       case 30: self = .locked
+      case 50: self = .oldCopy
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -928,6 +932,7 @@ public nonisolated struct WireRefusal: Sendable {
       case .outboxFull: return 20
       case .grantRevoked: return 21
       case .locked: return 30
+      case .oldCopy: return 50
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -957,6 +962,7 @@ public nonisolated struct WireRefusal: Sendable {
       .outboxFull,
       .grantRevoked,
       .locked,
+      .oldCopy,
     ]
 
   }
@@ -1206,6 +1212,9 @@ public nonisolated struct WireRosterAppend: Sendable {
 
   /// OWN_DEVICE: of devices that the newest entry lists; at most 16
   public var grants: [WireGrant] = []
+
+  /// a device that the newest entry lists no more, because it was restored from a backup under
+  public var restored: Data = Data()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2427,6 +2436,24 @@ public nonisolated struct WireContent: Sendable {
     set {kind = .sync(newValue)}
   }
 
+  /// to a contact
+  public var restored: WireRestored {
+    get {
+      if case .restored(let v)? = kind {return v}
+      return WireRestored()
+    }
+    set {kind = .restored(newValue)}
+  }
+
+  /// to the device that has sent a Restored
+  public var textsAgain: WireTextsAgain {
+    get {
+      if case .textsAgain(let v)? = kind {return v}
+      return WireTextsAgain()
+    }
+    set {kind = .textsAgain(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -2442,8 +2469,60 @@ public nonisolated struct WireContent: Sendable {
     case grantNotice(WireGrantNotice)
     /// to own devices only
     case sync(WireSync)
+    /// to a contact
+    case restored(WireRestored)
+    /// to the device that has sent a Restored
+    case textsAgain(WireTextsAgain)
 
   }
+
+  public init() {}
+}
+
+/// The sending device was restored from a backup, and its account has no other one: the contact's devices send their texts
+/// since then again, to this device.
+public nonisolated struct WireRestored: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var sinceUnixMs: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireTextsAgain: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var texts: [WireTextAgain] = []
+
+  /// texts since then that are too many to be sent again; in the last message of an answer
+  public var omitted: UInt32 = 0
+
+  public var last: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireTextAgain: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// of the message that brought it first, 32 bytes
+  public var id: Data = Data()
+
+  public var sentUnixMs: UInt64 = 0
+
+  public var text: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 }
@@ -4033,7 +4112,7 @@ nonisolated extension WireRefusal: SwiftProtobuf.Message, SwiftProtobuf._Message
 }
 
 nonisolated extension WireRefusal.Code: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CODE_UNSPECIFIED\0\u{1}NOT_ALLOWED\0\u{1}MALFORMED\0\u{1}TOO_LARGE\0\u{1}MAILBOX_FULL\0\u{1}NODE_FULL\0\u{1}CONFLICT\0\u{1}UNKNOWN_MAILBOX\0\u{1}INVITE_USED\0\u{1}INVITE_EXPIRED\0\u{1}INVITE_WRONG_KIND\0\u{1}ROSTER_CONFLICT\0\u{1}ROSTER_REFUSED\0\u{1}NO_PREKEYS\0\u{1}ALREADY_OWNED\0\u{1}DISK_FULL\0\u{1}BUSY\0\u{1}INTERNAL\0\u{1}NODE_RETIRED\0\u{1}UNKNOWN_ROUTE\0\u{1}OUTBOX_FULL\0\u{1}GRANT_REVOKED\0\u{2}\u{9}LOCKED\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CODE_UNSPECIFIED\0\u{1}NOT_ALLOWED\0\u{1}MALFORMED\0\u{1}TOO_LARGE\0\u{1}MAILBOX_FULL\0\u{1}NODE_FULL\0\u{1}CONFLICT\0\u{1}UNKNOWN_MAILBOX\0\u{1}INVITE_USED\0\u{1}INVITE_EXPIRED\0\u{1}INVITE_WRONG_KIND\0\u{1}ROSTER_CONFLICT\0\u{1}ROSTER_REFUSED\0\u{1}NO_PREKEYS\0\u{1}ALREADY_OWNED\0\u{1}DISK_FULL\0\u{1}BUSY\0\u{1}INTERNAL\0\u{1}NODE_RETIRED\0\u{1}UNKNOWN_ROUTE\0\u{1}OUTBOX_FULL\0\u{1}GRANT_REVOKED\0\u{2}\u{9}LOCKED\0\u{2}\u{14}OLD_COPY\0")
 }
 
 nonisolated extension WireDeposit: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -4441,7 +4520,7 @@ nonisolated extension WireRosterChain: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension WireRosterAppend: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RosterAppend"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}entries\0\u{1}grants\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}entries\0\u{1}grants\0\u{2}0restored\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4451,6 +4530,7 @@ nonisolated extension WireRosterAppend: SwiftProtobuf.Message, SwiftProtobuf._Me
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedBytesField(value: &self.entries) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.grants) }()
+      case 50: try { try decoder.decodeSingularBytesField(value: &self.restored) }()
       default: break
       }
     }
@@ -4463,12 +4543,16 @@ nonisolated extension WireRosterAppend: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.grants.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.grants, fieldNumber: 2)
     }
+    if !self.restored.isEmpty {
+      try visitor.visitSingularBytesField(value: self.restored, fieldNumber: 50)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: WireRosterAppend, rhs: WireRosterAppend) -> Bool {
     if lhs.entries != rhs.entries {return false}
     if lhs.grants != rhs.grants {return false}
+    if lhs.restored != rhs.restored {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -6328,7 +6412,7 @@ nonisolated extension WireGrantsChanged: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension WireContent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Content"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}sent_unix_ms\0\u{1}text\0\u{1}receipt\0\u{3}contact_request\0\u{3}contact_accept\0\u{3}link_request\0\u{3}grant_notice\0\u{1}sync\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}sent_unix_ms\0\u{1}text\0\u{1}receipt\0\u{3}contact_request\0\u{3}contact_accept\0\u{3}link_request\0\u{3}grant_notice\0\u{1}sync\0\u{2}\u{16}restored\0\u{3}texts_again\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -6413,6 +6497,32 @@ nonisolated extension WireContent: SwiftProtobuf.Message, SwiftProtobuf._Message
           self.kind = .sync(v)
         }
       }()
+      case 30: try {
+        var v: WireRestored?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .restored(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .restored(v)
+        }
+      }()
+      case 31: try {
+        var v: WireTextsAgain?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .textsAgain(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .textsAgain(v)
+        }
+      }()
       default: break
       }
     }
@@ -6455,6 +6565,14 @@ nonisolated extension WireContent: SwiftProtobuf.Message, SwiftProtobuf._Message
       guard case .sync(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
     }()
+    case .restored?: try {
+      guard case .restored(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 30)
+    }()
+    case .textsAgain?: try {
+      guard case .textsAgain(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 31)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -6463,6 +6581,116 @@ nonisolated extension WireContent: SwiftProtobuf.Message, SwiftProtobuf._Message
   public static func ==(lhs: WireContent, rhs: WireContent) -> Bool {
     if lhs.sentUnixMs != rhs.sentUnixMs {return false}
     if lhs.kind != rhs.kind {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireRestored: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Restored"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}since_unix_ms\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.sinceUnixMs) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.sinceUnixMs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.sinceUnixMs, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireRestored, rhs: WireRestored) -> Bool {
+    if lhs.sinceUnixMs != rhs.sinceUnixMs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireTextsAgain: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TextsAgain"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}texts\0\u{1}omitted\0\u{1}last\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.texts) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.omitted) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.last) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.texts.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.texts, fieldNumber: 1)
+    }
+    if self.omitted != 0 {
+      try visitor.visitSingularUInt32Field(value: self.omitted, fieldNumber: 2)
+    }
+    if self.last != false {
+      try visitor.visitSingularBoolField(value: self.last, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireTextsAgain, rhs: WireTextsAgain) -> Bool {
+    if lhs.texts != rhs.texts {return false}
+    if lhs.omitted != rhs.omitted {return false}
+    if lhs.last != rhs.last {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireTextAgain: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TextAgain"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{3}sent_unix_ms\0\u{1}text\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.id) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.sentUnixMs) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.id.isEmpty {
+      try visitor.visitSingularBytesField(value: self.id, fieldNumber: 1)
+    }
+    if self.sentUnixMs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.sentUnixMs, fieldNumber: 2)
+    }
+    if !self.text.isEmpty {
+      try visitor.visitSingularStringField(value: self.text, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireTextAgain, rhs: WireTextAgain) -> Bool {
+    if lhs.id != rhs.id {return false}
+    if lhs.sentUnixMs != rhs.sentUnixMs {return false}
+    if lhs.text != rhs.text {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

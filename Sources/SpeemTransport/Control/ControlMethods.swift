@@ -7,7 +7,7 @@ public enum ControlMethods {
         "devices.link", "devices.refuse", "devices.remove", "devices.rename", "nodes", "nodes.replace", "node.config",
         "node.cancel",
         "node.provisions", "outbox", "why",
-        "delete", "settings", "notices", "nearby", "unlock.start", "unlock.finish",
+        "delete", "settings", "notices", "nearby", "unlock.start", "unlock.finish", "backup",
     ]
     /// Those of a node.
     public static let node = ["status", "invite", "nearby", "claim.code", "unlock"]

@@ -39,10 +39,7 @@ struct RecoverCommand: AsyncParsableCommand {
         do { node = try NodeEntry(noise: nodeKey, addresses: [address]) } catch {
             throw Failure("\"\(address)\" is not an address such as 192.0.2.1:4404")
         }
-        if Output.isTerminal { Output.note("type the 24 words, then Ctrl-D:") }
-        var words = ""
-        while words.split(whereSeparator: \.isWhitespace).count < 24, let line = readLine() { words += " " + line }
-        let account = try AccountKey(words: words)
+        let account = try Self.readAccount()
         let storeKey = try StoreAccess.firstKey(config)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
@@ -57,5 +54,13 @@ struct RecoverCommand: AsyncParsableCommand {
         try await group.shutdownGracefully()
         Output.line("this device is signed in")
         Output.note("next: speem run, or speem contacts; contacts come from your other devices")
+    }
+
+    /// The account of the words on standard input.
+    static func readAccount() throws -> AccountKey {
+        if Output.isTerminal { Output.note("type the 24 words, then Ctrl-D:") }
+        var words = ""
+        while words.split(whereSeparator: \.isWhitespace).count < 24, let line = readLine() { words += " " + line }
+        return try AccountKey(words: words)
     }
 }
