@@ -23,25 +23,41 @@ extension DeviceControl {
         }
         let nodes = try await device.state.ownNodes().filter { !$0.isRetired }.map(\.entry)
         guard !nodes.isEmpty else { throw DeviceError.noNode }
-        let found = await withTaskGroup(of: (NodeEntry, Result<JSON?, any Error>).self) { group in
-            for node in nodes {
-                group.addTask {
-                    do {
-                        return (node, .success(try await lockedNode(node)))
-                    } catch {
-                        return (node, .failure(error))
-                    }
-                }
-            }
+        // By number: Swift 6.3.1, optimised, spoils a tuple of a node and a result that a task of the group returns.
+        let found = await withTaskGroup(of: (Int, Lock).self) { group in
+            for (index, node) in nodes.enumerated() { group.addTask { (index, await lock(of: node)) } }
             return await group.reduce(into: []) { $0.append($1) }
         }
-        let locked = found.compactMap { node, result in (try? result.get()).map { (node, $0) } }
+        let locked = found.compactMap { index, lock in lock.info.map { (nodes[index], $0) } }
         guard locked.count < 2 else {
             throw DeviceError.severalNodesLocked(locked.map { $0.0.addresses.first ?? Hex.encode($0.0.noise.bytes) })
         }
         if let only = locked.first { return only.1 }
-        for (_, result) in found { if case .failure(let error) = result { throw error } }
+        for (_, lock) in found { if case .unknown(let error) = lock { throw error } }
         throw DeviceError.noNodeLocked
+    }
+
+    /// What a node says of its lock.
+    private enum Lock: Sendable {
+        case locked(JSON)
+        case open
+        case unknown(any Error)
+
+        var info: JSON? {
+            switch self {
+            case .locked(let info): info
+            case .open, .unknown: nil
+            }
+        }
+    }
+
+    private func lock(of node: NodeEntry) async -> Lock {
+        do {
+            guard let info = try await lockedNode(node) else { return .open }
+            return .locked(info)
+        } catch {
+            return .unknown(error)
+        }
     }
 
     /// - Returns: nil when it is not locked.

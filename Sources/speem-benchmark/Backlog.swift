@@ -42,9 +42,13 @@ enum Backlog {
             credentials: NodeCredentials(
                 initiatorKey: oneTime.initiatorKey, preSharedKey: oneTime.preSharedKey, nodeKey: invite.node.noise),
             counter: 1)
+        let proof = ClaimProof(
+            node: invite.node.noise, head: genesis.head, device: device.entry.id,
+            initiatorKey: permanent.publicKey.bytes, preSharedKey: preSharedKey, recovery: nil)
         let claimed = try await claiming.request(
             .with {
                 $0.claim = .with {
+                    $0.signature = Data(proof.signed(by: device))
                     $0.initiatorKey = Data(permanent.publicKey.bytes)
                     $0.roster = [Data(genesis.encoded)]
                     $0.device = Data(device.entry.id.bytes)

@@ -18,7 +18,32 @@ struct StatusText {
         add("version", status["version"]?.stringValue)
         add("node key", status["node_key"]?.stringValue)
         add("listening", list(status["listening"]))
-        state(status)
+        if let provision = status["provision"]?.stringValue {
+            add("waits", provision == "waiting" ? "for its owner's device" : "no longer: nobody has come in time")
+        }
+        if status["locked"] == .bool(true) { locked(status) } else { state(status) }
+        add("spool", spool(status["spool"] ?? .null))
+        for file in status["spool"]?["damaged"]?.arrayValue ?? [] { add("damaged", file.stringValue) }
+    }
+
+    /// A node that has not been unlocked since it started knows little of itself.
+    private mutating func locked(_ status: JSON) {
+        add("locked", "yes: speem unlock")
+        add("problem", status["problem"]?.stringValue)
+        add("key", status["key"]?.stringValue)
+        add("running", status["locked_seconds"]?.integerValue.map(Self.time))
+        add("machine", status["boot_seconds"]?.integerValue.map { "up for \(Self.time($0))" })
+        add("connections", number(status["connections"]))
+        if let wrong = status["wrong_keys"]?.integerValue, wrong > 0 { add("wrong keys", "\(wrong)") }
+    }
+
+    /// What a locked node has taken in, or what of it has not gone into the mailboxes yet.
+    private func spool(_ spool: JSON) -> String? {
+        guard let bytes = Self.bytes(spool["bytes"]) else { return nil }
+        var words: [String] = []
+        if let deposits = spool["deposits"]?.integerValue { words.append(Self.count(deposits, "deposit")) }
+        words.append(bytes + (Self.bytes(spool["limit"]).map { " of \($0)" } ?? ""))
+        return words.joined(separator: ", ")
     }
 
     private mutating func device(_ status: JSON) {

@@ -64,7 +64,7 @@ refuses "a configuration that still says file" 'store\.key is missing: the store
 device device '[store]
 key = "passphrase"'
 refuses "a wrong passphrase" 'the passphrase is wrong' speem device status --passphrase-file "$BOX/wrong"
-prints "the right one" 'key: passphrase' speem device status --passphrase-file "$BOX/one"
+prints "the right one" '^key: *passphrase' speem device status --passphrase-file "$BOX/one"
 if printf 'correct horse\n' | speem device status --passphrase-file - --json | grep -q '"key" *: *"passphrase"'; then
     ok "the passphrase from standard input"
 else
@@ -84,10 +84,10 @@ cmp -s "$BOX/device/store.wrapped" "$BOX/old.wrapped" && ok "it changes nothing"
 prints "a change" 'the passphrase is changed' \
     speem device passphrase --passphrase-file "$BOX/one" --new-passphrase-file "$BOX/two"
 refuses "the old passphrase" 'the passphrase is wrong' speem device status --passphrase-file "$BOX/one"
-prints "the new one" 'key: passphrase' speem device status --passphrase-file "$BOX/two"
+prints "the new one" '^key: *passphrase' speem device status --passphrase-file "$BOX/two"
 if command -v python3 >/dev/null; then
     if TYPED='battery staple' terminal "$SPEEM" status --config "$BOX/device.toml" >"$BOX/typed" &&
-        grep -q 'key: passphrase' "$BOX/typed" && ! grep -q 'battery' "$BOX/typed"; then
+        grep -q '^key: *passphrase' "$BOX/typed" && ! grep -q 'battery' "$BOX/typed"; then
         ok "typed at a terminal, which does not show it"
     else
         bad "typed at a terminal, which does not show it" "$(cat "$BOX/typed")"
@@ -107,7 +107,7 @@ cp -a "$BOX/device" "$BOX/before"
 prints "a new key" 'the store has a new key' speem device rekey --passphrase-file "$BOX/two"
 ls "$BOX/device" | grep -q rekey && bad "nothing of it is left behind" "$(ls "$BOX/device")" ||
     ok "nothing of it is left behind"
-prints "the store and its passphrase" 'key: passphrase' speem device status --passphrase-file "$BOX/two"
+prints "the store and its passphrase" '^key: *passphrase' speem device status --passphrase-file "$BOX/two"
 cp "$BOX/device/store.wrapped" "$BOX/new.wrapped"
 cp "$BOX/old.wrapped" "$BOX/device/store.wrapped"
 refuses "the old wrapped key with the old passphrase" 'not the one that the store was made with' \
@@ -120,7 +120,7 @@ refuses "a wrapped key that was cut" 'store\.wrapped cannot be used' speem devic
 refuses "a wrapped key that asks for too much" 'more or less memory or time' \
     speem device status --passphrase-file "$BOX/two"
 cp "$BOX/new.wrapped" "$BOX/device/store.wrapped"
-prints "after all of them the store opens" 'key: passphrase' speem device status --passphrase-file "$BOX/two"
+prints "after all of them the store opens" '^key: *passphrase' speem device status --passphrase-file "$BOX/two"
 
 # Killed in the middle of a rekey, at any moment: the store opens, and goes on.
 lost=""
@@ -140,7 +140,7 @@ key = "passphrase"'
 refuses "nothing to ask the passphrase for" 'there is no store yet' speem fresh status --passphrase-file "$BOX/one"
 speem fresh init --passphrase-file "$BOX/one" >/dev/null 2>&1
 [ ! -e "$BOX/fresh/store.key" ] && ok "it never has a key file" || bad "it never has a key file"
-prints "it opens" 'key: passphrase' speem fresh status --passphrase-file "$BOX/one"
+prints "it opens" '^key: *passphrase' speem fresh status --passphrase-file "$BOX/one"
 
 # A node with a passphrase starts locked.
 node node
@@ -152,14 +152,14 @@ prints "an unlocked node" 'not locked' speem node unlock
 stop "$PID"
 printf '[store]\nkey = "passphrase"\n' >>"$BOX/node.toml"
 start node
-prints "it starts locked" 'locked: yes' speem node status
+prints "it starts locked" '^locked: *yes' speem node status
 refuses "a locked node makes no invites" 'the node is locked' speem node invite
 refuses "a locked node and a wrong passphrase" 'the passphrase is wrong' \
     speem node unlock --passphrase-file "$BOX/wrong"
 refuses "a second process beside a locked node" 'another process uses the store' speem node run
-prints "still locked" 'locked: yes' speem node status
+prints "still locked" '^locked: *yes' speem node status
 prints "unlocked" '^unlocked' speem node unlock --passphrase-file "$BOX/one"
-prints "it runs" 'locked: no' speem node status
+prints "it runs" '^locked: *no' speem node status
 [ "$(speem node status --json | grep -o '"node_key" *: *"[0-9a-f]*"')" = "$kept" ] && ok "it is the same node" ||
     bad "it is the same node"
 stop "$PID"
@@ -168,7 +168,7 @@ stop "$PID" && ok "a locked node ends when it is told to"
 "$SPEEM" run --config "$BOX/node.toml" --passphrase-file "$BOX/one" >"$BOX/node.out" 2>>"$BOX/node.log" </dev/null &
 PID=$!
 pids+=("$PID")
-soon "a node whose passphrase is in a file is not locked" 'locked: no' speem node status
+soon "a node whose passphrase is in a file is not locked" '^locked: *no' speem node status
 stop "$PID"
 prints "the key file that was left is told of" 'opens the store without the passphrase' \
     sh -c 'touch "$1/store.key"; "$0" doctor --config "$2"; rm "$1/store.key"' "$SPEEM" "$BOX/node" "$BOX/node.toml"
@@ -185,7 +185,7 @@ refuses "a credential that is no key" 'neither the text of a speem key file nor 
 "$SPEEM" key make >"$BOX/credentials/speem-store-key"
 chmod 440 "$BOX/credentials/speem-store-key"
 start credential
-prints "a credential" 'key: credential' speem credential status
+prints "a credential" '^key: *credential' speem credential status
 stop "$PID"
 [ ! -e "$BOX/credential/store.key" ] && ok "no key is written to the disk" || bad "no key is written to the disk"
 printf '%b' "$(cut -d ' ' -f 2 "$BOX/credentials/speem-store-key" | sed 's/../\\x&/g')" >"$BOX/raw"

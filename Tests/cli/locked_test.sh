@@ -38,12 +38,12 @@ prints "a passphrase is set" 'store has a passphrase' speem attic passphrase --n
 sed -i 's/^\[discovery\]/[store]\nkey = "passphrase"\n[discovery]/' "$BOX/attic.toml"
 start attic
 attic=$PID
-prints "the status says that it is locked" '^locked: yes' speem attic status
-prints "and why it takes nothing in at the first time" 'problem: it was never unlocked' speem attic status
+prints "the status says that it is locked" '^locked: *yes' speem attic status
+prints "and why it takes nothing in at the first time" '^problem: *it was never unlocked' speem attic status
 refuses "a wrong passphrase on the console" 'the passphrase is wrong' \
     speem attic unlock --passphrase-file "$BOX/wrong"
 prints "unlocked on the console" '^unlocked' speem attic unlock --passphrase-file "$BOX/pass"
-prints "it is open" '^locked: no' speem attic status
+prints "it is open" '^locked: *no' speem attic status
 [ -f "$BOX/attic/machine.access" ] && [ "$(stat -c %a "$BOX/attic/machine.key")" = 600 ] &&
     ok "it has what a locked start needs" || bad "it has what a locked start needs" "$(ls -l "$BOX/attic")"
 [ ! -e "$BOX/attic/store.key" ] && ok "and no key beside the store" || bad "and no key beside the store"
@@ -52,11 +52,11 @@ prints "it is open" '^locked: no' speem attic status
 cut_power "$attic"
 start attic
 attic=$PID
-prints "locked, it listens" '^listening 1: 127.0.0.1' speem attic status
+prints "locked, it listens" '^listening: *127.0.0.1' speem attic status
 prints "a message while it is locked" '^stored' speem bob send alice "locked 0"
-prints "the spool shows it" '^spool deposits: 1' speem attic status
-prints "the owner's device hears that it is locked" 'problem: .*is locked.*speem unlock' speem alice status
-prints "nodes says so, too" 'locked$' speem alice nodes
+prints "the spool shows it" '^spool: *1 deposit,' speem attic status
+prints "the owner's device hears that it is locked" 'problem: *.*is locked.*speem unlock' speem alice status
+prints "nodes says so, too" '\blocked\b' speem alice nodes
 prints "nothing is handed out" '' speem alice inbox
 refuses "on the console other commands are refused" 'the node is locked' speem attic invite
 number=0
@@ -96,11 +96,11 @@ prints "what is shown before" 'answers at 127.0.0.1' sh -c \
 refuses "no is no" 'was not unlocked' unlocks no pass
 refuses "nor is silence yes" 'was not unlocked' unlocks "" pass
 refuses "a wrong passphrase on the device" 'the passphrase is wrong' unlocks yes wrong
-prints "still locked" '^locked: yes' speem attic status
+prints "still locked" '^locked: *yes' speem attic status
 refuses "another's device has no node to unlock" 'no node of this account is locked' \
     sh -c "echo yes | '$SPEEM' unlock --node-passphrase-file '$BOX/pass' --config '$BOX/bob.toml'"
 prints "unlocked from the device" '^unlocked' unlocks yes pass
-soon "it is open again" '^locked: no' speem attic status
+soon "it is open again" '^locked: *no' speem attic status
 [ -z "$(find "$BOX/attic/spool" -type f)" ] && ok "the spool is empty" ||
     bad "the spool is empty" "$(find "$BOX/attic/spool" -type f)"
 

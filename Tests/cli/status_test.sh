@@ -24,7 +24,7 @@ prints "the disk" '^disk: +[0-9.]+ [kMGT]?B of [0-9.]+ [kMGT]?B free; the data f
 prints "wear" '^written: +[0-9.]+ ([kMG]B|bytes) since the start$' speem home status
 prints "nobody" '^online: +0 own devices, 0 contacts of 0$' speem home status
 prints "the key" '^key: +file$' speem home status
-speem home status 2>&1 >/dev/null | grep -q 'the key lies beside the store' && ok "it says that the key lies beside the store" ||
+speem home status 2>&1 >/dev/null | grep -q 'note: .*beside the store' && ok "it says that the key lies beside the store" ||
     bad "it says that the key lies beside the store"
 
 own home alice
