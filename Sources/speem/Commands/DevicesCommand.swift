@@ -17,8 +17,9 @@ struct DevicesCommand: AsyncParsableCommand {
         var json = false
 
         func run() async throws {
+            // A script leaves what a person is told once for the person.
             let (result, notices) = try await Caller.session(try options.load()) { caller in
-                (try await caller.call("devices"), try await Notices.take(caller))
+                (try await caller.call("devices"), json ? [] : try await Notices.take(caller))
             }
             if json { return Output.line(JSONText.text(result)) }
             Notices.show(notices)
