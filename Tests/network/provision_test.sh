@@ -53,4 +53,4 @@ until_ok "it is seen under the account's key from then on" seen
 stop "$laptop"
 file cellar
 run cellar
-soon "a command without a daemon finds one, too" '^10\.77\.0\.12:4404	[0-9a-f]{8}	further	reachable	cellar$' speem laptop nodes
+soon "a command without a daemon finds one, too" '^10\.77\.0\.12:4404	[0-9a-f]{8}	further	reachable	cellar(	|$)' speem laptop nodes
